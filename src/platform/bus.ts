@@ -1,0 +1,75 @@
+import { Client } from 'pg';
+import type { Db } from './db/index.ts';
+import type { Log } from './log.ts';
+
+/**
+ * Tells the other processes that something changed. Best effort: whoever listens keeps a version check or a periodic
+ * reload behind it, so that a lost message costs time and never correctness.
+ */
+export interface Bus {
+  /** Inside a transaction the message leaves at its commit. @param message at most 7,000 bytes, no secrets */
+  publish(topic: string, message?: string): Promise<void>;
+  /** `listener` also hears this process's own messages, and `'reconnected'` after a gap in which some may have been lost. */
+  subscribe(topic: string, listener: (message: string) => void): void;
+  close(): Promise<void>;
+}
+
+const channel = 'cardea';
+const retryAfterMilliseconds = 1_000;
+
+/** A bus over PostgreSQL's LISTEN/NOTIFY, which carries a message exactly when its transaction commits. */
+export async function createBus(options: { url: string; db: Db; log: Log }): Promise<Bus> {
+  const { db, log } = options;
+  const listeners = new Map<string, Set<(message: string) => void>>();
+  let client: Client | undefined;
+  let closed = false;
+
+  const tell = (topic: string, message: string) => {
+    for (const listener of listeners.get(topic) ?? []) {
+      try {
+        listener(message);
+      } catch (error) {
+        log.error({ err: error, topic }, 'a listener on the bus failed');
+      }
+    }
+  };
+
+  const connect = async () => {
+    const fresh = new Client({ connectionString: options.url, keepAlive: true });
+    const reconnect = () => {
+      if (closed || client !== fresh) return;
+      client = undefined;
+      setTimeout(
+        () => connect().then(() => [...listeners.keys()].forEach((topic) => tell(topic, 'reconnected')), retry),
+        retryAfterMilliseconds,
+      ).unref();
+    };
+    const retry = (error: unknown) => {
+      log.warn({ err: error }, 'the bus is out of reach');
+      if (!closed) setTimeout(() => connect().catch(retry), retryAfterMilliseconds).unref();
+    };
+    fresh.on('error', reconnect);
+    fresh.on('end', reconnect);
+    fresh.on('notification', ({ payload = '' }) => {
+      const at = payload.indexOf(' ');
+      tell(payload.slice(0, at), payload.slice(at + 1));
+    });
+    await fresh.connect();
+    await fresh.query(`listen ${channel}`);
+    client = fresh;
+  };
+  await connect();
+
+  return {
+    async publish(topic, message = '') {
+      await db.query('select pg_notify($1, $2)', [channel, `${topic} ${message}`]);
+    },
+    subscribe(topic, listener) {
+      listeners.set(topic, (listeners.get(topic) ?? new Set()).add(listener));
+    },
+    async close() {
+      closed = true;
+      await client?.end();
+    },
+  };
+}

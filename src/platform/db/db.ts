@@ -1,0 +1,112 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Migrator } from '@mikro-orm/migrations';
+import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
+import { CompiledQuery, type ControlledTransaction } from 'kysely';
+import type { Pool } from 'pg';
+import type { Log } from '../log.ts';
+import { storeFault } from './fault.ts';
+
+export type { EntityManager };
+
+export interface Db {
+  /** The open transaction's unit of work; outside one a fresh fork, for reading. */
+  em(): EntityManager;
+  /**
+   * Runs `work` in a transaction, or in the open one if there is one (no savepoint: all or nothing), and flushes
+   * the unit of work before the commit. Hashing, parsing and calls out belong before it.
+   */
+  transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** Runs once the outermost transaction has committed; at once when none is open. Not run after a rollback. */
+  afterCommit(work: () => void | Promise<void>): void;
+  /** A plain statement with `$1` parameters, in the open transaction if there is one. */
+  query<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Waits for the advisory lock `name` and holds it until the open transaction ends. */
+  lock(name: string): Promise<void>;
+  readonly pool: Pool;
+  readonly orm: MikroORM;
+  close(): Promise<void>;
+}
+
+interface OpenTransaction {
+  em: EntityManager;
+  afterCommit: (() => void | Promise<void>)[];
+}
+
+/**
+ * @param options.entities every room's entities
+ * @param options.migrations folder of the migrations
+ * @param options.connections most connections this process holds
+ * @throws Refusal `store.unavailable` from every call while the server cannot be reached
+ */
+export async function createDb(options: {
+  url: string;
+  entities: EntitySchema[];
+  migrations: string;
+  log: Log;
+  connections?: number;
+}): Promise<Db> {
+  const orm = await MikroORM.init({
+    clientUrl: options.url,
+    driverOptions: poolOptions(options.url),
+    entities: options.entities,
+    extensions: [Migrator],
+    pool: { min: 0, max: options.connections ?? 20 },
+    migrations: { path: options.migrations, pathTs: options.migrations, snapshot: false, tableName: 'migration' },
+    discovery: { warnWhenNoEntities: false },
+    logger: (message) => options.log.debug(message),
+  } as Options);
+  const pool = await orm.em.getConnection('write').getNativeClient();
+  const open = new AsyncLocalStorage<OpenTransaction>();
+
+  const runAfterCommit = async (works: OpenTransaction['afterCommit']) => {
+    for (const work of works) {
+      // The commit stands whatever happens here: a failure is logged, never turned into a refusal of what was done.
+      await open
+        .exit(async () => work())
+        .catch((error: unknown) => options.log.error({ err: error }, 'work after commit failed'));
+    }
+  };
+
+  const db: Db = {
+    orm,
+    pool,
+    em: () => open.getStore()?.em ?? orm.em.fork(),
+    async transact(work) {
+      const joined = open.getStore();
+      if (joined) return work(joined.em);
+      const afterCommit: OpenTransaction['afterCommit'] = [];
+      const result = await storeFault(() =>
+        orm.em
+          .fork()
+          .transactional((em) => open.run({ em: em as EntityManager, afterCommit }, () => work(em as EntityManager))),
+      );
+      await runAfterCommit(afterCommit);
+      return result;
+    },
+    afterCommit(work) {
+      const joined = open.getStore();
+      if (joined) joined.afterCommit.push(work);
+      else void runAfterCommit([work]);
+    },
+    async query<Row>(sql: string, params: readonly unknown[] = []) {
+      const joined = open.getStore();
+      return storeFault(async () => {
+        if (!joined) return (await pool.query(sql, [...params])).rows as Row[];
+        await joined.em.flush();
+        const transaction = joined.em.getTransactionContext<ControlledTransaction<unknown>>()!;
+        return (await transaction.executeQuery<Row>(CompiledQuery.raw(sql, [...params]))).rows;
+      });
+    },
+    async lock(name) {
+      if (!open.getStore()) throw new Error('a lock needs an open transaction');
+      await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+    },
+    close: () => orm.close(true),
+  };
+  return db;
+}
+
+/** A socket folder in the URL (`?host=/path`) is something pg knows and MikroORM's URL reader does not. */
+function poolOptions(url: string): Record<string, unknown> {
+  return { connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true };
+}
