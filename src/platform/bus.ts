@@ -34,15 +34,16 @@ export async function createBus(options: { url: string; db: Db; log: Log }): Pro
     }
   };
 
+  const tellAll = (message: string) => {
+    for (const topic of listeners.keys()) tell(topic, message);
+  };
+
   const connect = async () => {
     const fresh = new Client({ connectionString: options.url, keepAlive: true });
     const reconnect = () => {
       if (closed || client !== fresh) return;
       client = undefined;
-      setTimeout(
-        () => connect().then(() => [...listeners.keys()].forEach((topic) => tell(topic, 'reconnected')), retry),
-        retryAfterMilliseconds,
-      ).unref();
+      setTimeout(() => connect().then(() => tellAll('reconnected'), retry), retryAfterMilliseconds).unref();
     };
     const retry = (error: unknown) => {
       log.warn({ err: error }, 'the bus is out of reach');

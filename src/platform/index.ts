@@ -1,0 +1,7 @@
+/** The ground every room stands on; knows nothing of identity. Larger parts have doors of their own beside this one. */
+export { type Bus, createBus } from './bus.ts';
+export { type Clock, secondsAfter, systemClock } from './clock.ts';
+export { createVault, newId, randomToken, sameBytes, sha256, type Vault } from './crypto.ts';
+export { createLog, type Log, silentLog } from './log.ts';
+export { connectRedis, type RedisConnection } from './redis.ts';
+export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';

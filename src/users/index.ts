@@ -1,0 +1,11 @@
+/**
+ * People: who they are, the state each is in, and whether they may act. Whoever stops a person here ends everything
+ * they hold in the same transaction. How they prove who they are is `credentials`' business.
+ */
+
+export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
+export { emailKey, isEmail } from './email.ts';
+export { createStanding, type Standing } from './standing.ts';
+export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
+export { User, UserEntity, type UserProfile } from './user.ts';
+export { createUsers, type NewUser, type Users } from './users.ts';

@@ -1,0 +1,24 @@
+import type { Db } from '../platform/db/index.ts';
+
+export interface Standing {
+  /**
+   * Whether the account may be given something to hold. Inside a transaction it also keeps the account from being
+   * stopped until that transaction ends: stopping locks the row for update, so nothing is born after a stop.
+   */
+  mayHold(accountId: string): Promise<boolean>;
+  /** Whether what the account holds is good at this moment; takes no lock. */
+  stands(accountId: string): Promise<boolean>;
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
+export function createStanding({ db }: { db: Db }): Standing {
+  const ask = async (accountId: string, lock: string) =>
+    uuid.test(accountId) &&
+    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${lock}`, [accountId])).length === 1;
+  return {
+    mayHold: (accountId) => ask(accountId, 'for share'),
+    stands: (accountId) => ask(accountId, ''),
+  };
+}

@@ -1,0 +1,107 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { Refusal } from '../platform/refusal.ts';
+import { emailKey, isEmail } from './email.ts';
+import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
+
+/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own. */
+export interface UserProfile {
+  middle_name?: string;
+  nickname?: string;
+  preferred_username?: string;
+  profile?: string;
+  picture?: string;
+  website?: string;
+  gender?: string;
+  birthdate?: string;
+  zoneinfo?: string;
+  phone_number?: string;
+  phone_number_verified?: boolean;
+  address?: Record<string, string>;
+}
+
+export const UserEntity = defineEntity({
+  name: 'User',
+  tableName: 'user_account',
+  properties: {
+    id: p.uuid().primary(),
+    state: p.enum([...userStates]),
+    stateBefore: p.enum([...userStates]).nullable(),
+    stateChangedAt: p.datetime(),
+    stateReason: p.text().nullable(),
+    email: p.text().nullable(),
+    emailKey: p.text().nullable(),
+    emailVerifiedAt: p.datetime().nullable(),
+    administrator: p.boolean().default(false),
+    name: p.text().nullable(),
+    givenName: p.text().nullable(),
+    familyName: p.text().nullable(),
+    locale: p.text().nullable(),
+    profile: p.json<UserProfile>(),
+    termsVersion: p.text().nullable(),
+    termsAcceptedAt: p.datetime().nullable(),
+    createdAt: p.datetime(),
+    updatedAt: p.datetime(),
+    version: p.integer().version(),
+  },
+});
+
+/** A person's account. Its state changes only through {@link User.apply}, by the table in `states.ts`. */
+export class User extends UserEntity.class {
+  isEmailVerified(): boolean {
+    return this.emailVerifiedAt != null;
+  }
+
+  /** Whether the account may hold sessions, grants and tokens. */
+  mayHold(): boolean {
+    return mayHold(this.state as UserState);
+  }
+
+  isStopped(): boolean {
+    return isStopped(this.state as UserState);
+  }
+
+  /** What to call the person on a page. */
+  displayName(): string {
+    return this.name ?? ([this.givenName, this.familyName].filter(Boolean).join(' ') || this.email || '');
+  }
+
+  may(transition: Transition): boolean {
+    return (transitions[transition].from as readonly UserState[]).includes(this.state as UserState);
+  }
+
+  /**
+   * Changes the state.
+   * @throws Refusal `user.transition_not_permitted` (conflict) when the table does not have it
+   */
+  apply(transition: Transition, change: Change): void {
+    if (!this.may(transition)) {
+      throw new Refusal('user.transition_not_permitted', {
+        kind: 'conflict',
+        details: { transition, state: this.state },
+      });
+    }
+    const from = this.state as UserState;
+    const { to } = transitions[transition];
+    this.state = to === 'before' ? this.#stateToReturnTo() : to;
+    // A chain of stops (suspended, then deleted) returns to the state the person was last in on their own.
+    if (!isStopped(from)) this.stateBefore = from;
+    this.stateChangedAt = change.at;
+    this.stateReason = change.reason ?? null;
+    this.updatedAt = change.at;
+    if (transition === 'verify') this.emailVerifiedAt = change.at;
+  }
+
+  /** Takes a new address, which is unverified until proved. @throws Refusal `user.email_malformed` */
+  changeEmail(address: string, change: Pick<Change, 'at'>, options: { verified?: boolean } = {}): void {
+    if (!isEmail(address)) throw new Refusal('user.email_malformed', { kind: 'invalid' });
+    this.email = address.trim().normalize('NFC');
+    this.emailKey = emailKey(address);
+    this.emailVerifiedAt = options.verified ? change.at : null;
+    this.updatedAt = change.at;
+  }
+
+  #stateToReturnTo(): UserState {
+    return (this.stateBefore as UserState | null) ?? (this.isEmailVerified() ? 'Active' : 'Unverified');
+  }
+}
+UserEntity.setClass(User);
