@@ -1,0 +1,31 @@
+/**
+ * Client metadata by its registered names (OpenID Connect Dynamic Client Registration 1.0, section 2; RFC 7591 and
+ * those that add to it), and ours.
+ */
+export interface ClientMetadata {
+  client_id: string;
+  client_name?: string;
+  redirect_uris?: string[];
+  post_logout_redirect_uris?: string[];
+  grant_types?: string[];
+  response_types?: string[];
+  token_endpoint_auth_method?: string;
+  application_type?: 'web' | 'native';
+  logo_uri?: string;
+  client_uri?: string;
+  policy_uri?: string;
+  tos_uri?: string;
+  /** The organisation's own application: its people are not asked for consent. */
+  first_party?: boolean;
+  [name: string]: unknown;
+}
+
+/** Names that are ours and not the engine's; told to it as extra metadata. */
+export const ownClientMetadata = ['first_party'] as const;
+
+/** Methods by which a client proves itself with a secret that both sides know. */
+const secretMethods = ['client_secret_basic', 'client_secret_post'];
+
+/** `client_secret_basic` is the default method (RFC 7591, section 2). */
+export const usesSecret = (metadata: ClientMetadata): boolean =>
+  secretMethods.includes(metadata.token_endpoint_auth_method ?? 'client_secret_basic');
