@@ -1,0 +1,103 @@
+/**
+ * Everything that can happen, and what each event carries beside who, whom and when. Never a secret, a token, a password
+ * or an address: this is copied to places that keep it for years. `null` carries nothing more.
+ */
+export interface Catalogue {
+  // people and their states
+  'user.created': { state: string };
+  'user.updated': { fields: string[] } | undefined;
+  'user.registered': StateChange;
+  'user.verified': StateChange;
+  'user.activated': StateChange;
+  'user.password_reset_required': StateChange;
+  'user.password_reset_completed': StateChange;
+  'user.suspended': StateChange;
+  'user.deactivated': StateChange;
+  'user.reactivated': StateChange;
+  'user.deleted': StateChange;
+  'user.recovered': StateChange;
+  'user.email_changed': null;
+  'user.email_verified': null;
+  'user.administrator_granted': null;
+  'user.administrator_revoked': null;
+  'user.terms_accepted': { version: string };
+
+  // how they prove who they are
+  'credential.added': { kind: string };
+  'credential.changed': { kind: string };
+  'credential.removed': { kind: string };
+  'credential.rehashed': { kind: string };
+  'credential.reset_requested': null;
+  'credential.reset_completed': null;
+  'credential.verification_requested': null;
+  'credential.locked': { kind: string; until?: string };
+  'credential.unlocked': { kind: string };
+
+  // signing in and out
+  'signin.succeeded': { methods: string[]; acr?: string; newDevice?: boolean };
+  'signin.failed': { method: string; why: string };
+  'signin.refused': { why: string };
+  'signin.registration_refused': { why: string };
+  'session.started': { session: string };
+  'session.ended': { session?: string; why: string; count?: number };
+  'session.all_ended': { why: string; count?: number };
+
+  // what applications were granted
+  'consent.given': { scopes: string[] };
+  'consent.withdrawn': null;
+  'grant.issued': { grant: string; scopes?: string[] };
+  'grant.revoked': { grant?: string; why: string; count?: number };
+  'token.reuse_detected': { grant?: string; model: string };
+  'token.revoked': { model: string };
+
+  // the applications and services that trust us
+  'client.created': { name?: string };
+  'client.updated': { fields: string[] };
+  'client.deleted': null;
+  'client.secret_added': { expires?: string };
+  'client.secret_removed': null;
+  'client.authentication_failed': { method?: string };
+  'resource_server.created': { resource: string };
+  'resource_server.updated': { resource: string; fields?: string[] };
+  'resource_server.deleted': { resource: string };
+
+  // the house itself
+  'key.created': { kid: string; alg: string; signsFrom: string };
+  'key.rotated': { kid: string; alg: string; immediately: boolean };
+  'key.erased': { kid: string; alg: string };
+  'secret.resealed': { keys: number; messages: number };
+  'letter.undeliverable': { letter: string };
+  'setup.link_issued': null;
+  'setup.completed': null;
+  'settings.changed': { fields: string[] };
+  'bootstrap.applied': { changes: number };
+}
+
+interface StateChange {
+  from: string;
+  to: string;
+}
+
+export type EventType = keyof Catalogue;
+
+/** Who did it. `system` is Cardea itself (a job, a schedule); `anonymous` is someone nobody knows yet. */
+export interface Actor {
+  kind: 'user' | 'administrator' | 'client' | 'system' | 'anonymous';
+  /** User id or client id. */
+  id?: string | undefined;
+}
+
+/** One thing that happened, as the rooms tell it. */
+export type Event<T extends EventType = EventType> = {
+  type: T;
+  actor: Actor;
+  /** Id of the user it happened to. */
+  subject?: string | undefined;
+  /** Id of the client it happened through or to. */
+  client?: string | undefined;
+  ip?: string | undefined;
+  userAgent?: string | undefined;
+  reason?: string | undefined;
+} & Carried<Catalogue[T]>;
+
+type Carried<D> = [D] extends [null] ? { data?: undefined } : undefined extends D ? { data?: D } : { data: D };
