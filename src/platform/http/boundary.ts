@@ -1,0 +1,65 @@
+import type { Middleware } from 'koa';
+import { Refusal, statusOfKind } from '../refusal.ts';
+import type { AppContext } from './state.ts';
+
+export interface ErrorPage {
+  status: number;
+  /** Stable code, `room.reason`; `internal` for a bug. */
+  code: string;
+  traceId: string;
+  retryAfter?: number | undefined;
+}
+
+/** Errors that koa, its parsers and the router throw on purpose carry a status and may be shown. */
+const isHttpError = (error: unknown): error is Error & { status: number; expose: boolean } =>
+  error instanceof Error &&
+  typeof (error as { status?: unknown }).status === 'number' &&
+  (error as { status: number }).status < 500;
+
+const codeOfStatus: Record<number, string> = {
+  400: 'request.malformed',
+  404: 'page.missing',
+  405: 'request.method',
+  413: 'request.too_large',
+  415: 'request.media_type',
+};
+
+/**
+ * The one place where what was thrown becomes an answer: a refusal by its kind, an HTTP error by its status, and
+ * anything else as a bug, logged whole and shown as nothing but the trace id.
+ * @param show renders the page for a browser
+ */
+export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string): Middleware {
+  return async (ctx, next) => {
+    const { state } = ctx as AppContext;
+    const answer = (page: ErrorPage) => {
+      ctx.status = page.status;
+      ctx.set('cache-control', 'no-store');
+      if (page.retryAfter) ctx.set('retry-after', String(Math.ceil(page.retryAfter)));
+      if (ctx.accepts('json', 'html') === 'html') {
+        ctx.type = 'html';
+        ctx.body = show(ctx as AppContext, page);
+      } else {
+        ctx.body = { error: page.code, trace_id: page.traceId };
+      }
+    };
+    const { traceId } = state;
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body == null) answer({ status: 404, code: 'page.missing', traceId });
+    } catch (error) {
+      if (error instanceof Refusal) {
+        state.log.info(
+          { code: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
+          'refused',
+        );
+        answer({ status: statusOfKind[error.kind], code: error.code, traceId, retryAfter: error.retryAfter });
+      } else if (isHttpError(error)) {
+        answer({ status: error.status, code: codeOfStatus[error.status] ?? 'request.refused', traceId });
+      } else {
+        state.log.error({ err: error }, 'a request failed');
+        answer({ status: 500, code: 'internal', traceId });
+      }
+    }
+  };
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto';
+import type { Middleware } from 'koa';
+import type { AppContext } from './state.ts';
+
+/**
+ * The policy of every page. There is no `form-action`: Chromium applies it to the redirects that follow a submitted
+ * form as well, and would block the way back to the application after a sign-in.
+ */
+export function contentSecurityPolicy(nonce: string, options: { https: boolean; images?: readonly string[] }): string {
+  return [
+    `default-src 'none'`,
+    `base-uri 'none'`,
+    `frame-ancestors 'none'`,
+    `connect-src 'self'`,
+    `font-src 'self'`,
+    `img-src 'self' data: ${['https:', ...(options.images ?? [])].join(' ')}`,
+    `script-src 'self' 'nonce-${nonce}'`,
+    `style-src 'self' 'nonce-${nonce}'`,
+    `worker-src 'self'`,
+    `frame-src 'self'`,
+    `manifest-src 'self'`,
+    ...(options.https ? ['upgrade-insecure-requests'] : []),
+  ].join('; ');
+}
+
+/** Headers that protect the pages; a door may tighten or replace its own. */
+export function securityHeaders({ https }: { https: boolean }): Middleware {
+  return async (ctx, next) => {
+    const nonce = randomBytes(16).toString('base64');
+    (ctx as AppContext).state.nonce = nonce;
+    ctx.set({
+      'content-security-policy': contentSecurityPolicy(nonce, { https }),
+      'cross-origin-opener-policy': 'same-origin-allow-popups',
+      'cross-origin-resource-policy': 'same-origin',
+      'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      ...(https ? { 'strict-transport-security': 'max-age=63072000; includeSubDomains' } : {}),
+    });
+    await next();
+  };
+}

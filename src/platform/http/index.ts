@@ -1,0 +1,10 @@
+/** What every door shares of HTTP: the listening server, the trace of a request, headers that protect, forms and their guard. */
+export { type ErrorPage, errorBoundary } from './boundary.ts';
+export { type Csrf, createCsrf } from './csrf.ts';
+export { type Form, readForm } from './form.ts';
+export { contentSecurityPolicy, securityHeaders } from './headers.ts';
+export { onlyHost } from './host.ts';
+export { trustProxies } from './proxy.ts';
+export { type Listening, listen } from './server.ts';
+export type { AppContext, AppState } from './state.ts';
+export { requestTrace } from './trace.ts';

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { Log } from '../log.ts';
+
+export interface Listening {
+  port: number;
+  /** Takes no new connections, lets every accepted request end, then resolves; at most `patience` seconds. */
+  stop(patience?: number): Promise<void>;
+}
+
+/**
+ * Listens for HTTP, or HTTPS when Cardea ends TLS itself (it then asks for a client certificate and leaves it to the
+ * protocol whether one is needed).
+ */
+export async function listen(options: {
+  handler: RequestListener;
+  port: number;
+  host?: string | undefined;
+  tls?: { certFile: string; keyFile: string } | undefined;
+  log: Log;
+}): Promise<Listening> {
+  const { handler, tls, log } = options;
+  let stopping = false;
+  const answering: RequestListener = (req, res) => {
+    // A connection kept alive is told to go, so that stopping does not wait for its next idle moment.
+    if (stopping) res.setHeader('connection', 'close');
+    handler(req, res);
+  };
+  const server: Server = tls
+    ? createTlsServer(
+        {
+          cert: readFileSync(tls.certFile),
+          key: readFileSync(tls.keyFile),
+          requestCert: true,
+          rejectUnauthorized: false,
+        },
+        answering,
+      )
+    : createServer(answering);
+  server.requestTimeout = 30_000;
+  server.headersTimeout = 15_000;
+  server.keepAliveTimeout = 65_000;
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => resolve());
+  });
+  const address = server.address();
+
+  return {
+    port: typeof address === 'object' && address ? address.port : options.port,
+    async stop(patience = 20) {
+      stopping = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const idle = setInterval(() => server.closeIdleConnections(), 100);
+      const cut = setTimeout(() => {
+        log.warn('requests were still running when patience ended');
+        server.closeAllConnections();
+      }, patience * 1000);
+      await closed;
+      clearInterval(idle);
+      clearTimeout(cut);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+import type { Middleware } from 'koa';
+import type { Log } from '../log.ts';
+import type { AppContext } from './state.ts';
+
+const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Gives the request an id (that of a W3C `traceparent`, if it brings one) and writes one line when it is answered. */
+export function requestTrace(log: Log): Middleware {
+  return async (ctx, next) => {
+    const { state } = ctx as AppContext;
+    state.traceId = traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomBytes(16).toString('hex');
+    state.log = log.child({ trace: state.traceId });
+    const started = performance.now();
+    ctx.set('x-request-id', state.traceId);
+    try {
+      await next();
+    } finally {
+      // The path only: queries carry codes, states and addresses. Ids in a path are cut as well.
+      state.log.info(
+        {
+          method: ctx.method,
+          path: withoutIds(ctx.path),
+          status: ctx.status,
+          ms: Math.round(performance.now() - started),
+        },
+        'request',
+      );
+    }
+  };
+}
+
+const withoutIds = (path: string): string => path.replace(/[\w-]{20,}/g, ':id').slice(0, 200);
