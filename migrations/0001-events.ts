@@ -40,7 +40,7 @@ export default class Events extends Migration {
     this.addSql(`create trigger audit_event_no_truncate before truncate on audit_event
       for each statement execute function audit_event_guard()`);
     this.addSql(`create table audit_chain (
-      only boolean primary key default true check (only),
+      sole boolean primary key default true check (sole),
       key text not null,
       position bigint not null,
       digest text not null

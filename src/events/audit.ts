@@ -62,7 +62,7 @@ export function createAudit(deps: { db: Db; clock: Clock; log: Log; vault: Vault
 
   /** Locks the chain's head; makes the chain at its first use. */
   const head = async () => {
-    await db.query(`insert into audit_chain (key, position, digest) values ($1, 0, '') on conflict (only) do nothing`, [
+    await db.query(`insert into audit_chain (key, position, digest) values ($1, 0, '') on conflict (sole) do nothing`, [
       vault.seal(randomToken(), keyContext),
     ]);
     const [row] = await db.query<{ key: string; position: string; digest: string }>(
