@@ -1,0 +1,2 @@
+/** Periodic work, done by one process at a time, however many run. */
+export { createJobs, type Jobs } from './jobs.ts';
