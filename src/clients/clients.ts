@@ -95,7 +95,7 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
           ]);
           if (usesSecret(whole)) await insertSecret(clientId, secret);
           await cache.forget(clientId);
-          await events.record({ type: 'client.created', ...by, client: clientId });
+          await events.record({ type: 'client.created', ...by, client: clientId, data: {} });
         });
       } catch (error) {
         if (isDuplicate(error, 'client_pkey')) throw new Refusal('client.exists', { kind: 'conflict' });
@@ -113,7 +113,7 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
             clock.now(),
           ]),
         );
-        await events.record({ type: 'client.updated', ...by, client: metadata.client_id });
+        await events.record({ type: 'client.updated', ...by, client: metadata.client_id, data: { fields: Object.keys(metadata) } });
       }),
 
     remove: (clientId, by) =>
@@ -132,7 +132,7 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
           );
         }
         await insertSecret(clientId, secret);
-        await events.record({ type: 'client.secret_added', ...by, client: clientId });
+        await events.record({ type: 'client.secret_added', ...by, client: clientId, data: {} });
         return secret;
       }),
 

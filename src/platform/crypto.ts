@@ -47,6 +47,8 @@ export interface Vault {
   open(sealed: string, context: string): string;
   /** HMAC-SHA-256, base64url. @param purpose separates the uses: a MAC for one means nothing to another */
   mac(text: string, purpose: string): string;
+  /** The MACs of a text under every secret, newest first: for keys that others derive from, such as a cookie signer's. */
+  macs(text: string, purpose: string): string[];
   /** Whether `mac` was made for this text and purpose under any of the secrets, compared in constant time. */
   hasMac(text: string, purpose: string, mac: string): boolean;
   /** Whether the text was sealed under the newest secret; if not, seal it again. */
@@ -96,6 +98,7 @@ export function createVault(secrets: string | readonly string[]): Vault {
       return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8');
     },
     mac: (text, purpose) => macUnder(newest, text, purpose),
+    macs: (text, purpose) => generations.map((generation) => macUnder(generation, text, purpose)),
     hasMac: (text, purpose, mac) =>
       generations.some((generation) => sameBytes(macUnder(generation, text, purpose), mac)),
     isCurrent: (sealed) => sealed.startsWith(`${newest.id}.`),

@@ -14,7 +14,7 @@ export interface ErrorPage {
 const isHttpError = (error: unknown): error is Error & { status: number; expose: boolean } =>
   error instanceof Error &&
   typeof (error as { status?: unknown }).status === 'number' &&
-  (error as { status: number }).status < 500;
+  (error as unknown as { status: number }).status < 500;
 
 const codeOfStatus: Record<number, string> = {
   400: 'request.malformed',

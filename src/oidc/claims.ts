@@ -1,0 +1,74 @@
+import { type Account, errors, type FindAccount } from 'oidc-provider';
+import type { Standing, User, Users } from '../users/index.ts';
+
+/** Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). */
+export const claimsByScope = {
+  openid: ['sub'],
+  profile: [
+    'name',
+    'family_name',
+    'given_name',
+    'middle_name',
+    'nickname',
+    'preferred_username',
+    'profile',
+    'picture',
+    'website',
+    'gender',
+    'birthdate',
+    'zoneinfo',
+    'locale',
+    'updated_at',
+  ],
+  email: ['email', 'email_verified'],
+  phone: ['phone_number', 'phone_number_verified'],
+  address: ['address'],
+  acr: null,
+  amr: null,
+  auth_time: null,
+  iss: null,
+  sid: null,
+};
+
+/** Everything we could say of a person; the engine gives out what was asked for and granted. */
+export function claimsOf(user: User): Record<string, unknown> & { sub: string } {
+  const { address, ...profile } = user.profile;
+  return {
+    ...profile,
+    sub: user.id,
+    name: user.name ?? (user.displayName() === user.email ? undefined : user.displayName()),
+    given_name: user.givenName ?? undefined,
+    family_name: user.familyName ?? undefined,
+    locale: user.locale ?? undefined,
+    updated_at: Math.floor(user.updatedAt.getTime() / 1000),
+    email: user.email ?? undefined,
+    email_verified: user.email ? user.isEmailVerified() : undefined,
+    address,
+  };
+}
+
+/** At these the person is in the browser: a stopped account is an error to show them, not a missing subject. */
+const browserRoutes = new Set(['authorization', 'resume', 'code_verification', 'device_resume']);
+
+/**
+ * The engine asks this at every request that names a person, so it is one indexed question; the claims are loaded only
+ * when they are given out.
+ */
+export function createFindAccount({ standing, users }: { standing: Standing; users: Users }): FindAccount {
+  return async (ctx, sub) => {
+    if (!(await standing.stands(sub))) {
+      // The store hides a stopped person's session; this is the instant between that answer and this question.
+      if (browserRoutes.has(ctx.oidc?.route)) throw new errors.AccessDenied('the account may not be used');
+      return undefined;
+    }
+    const account: Account = {
+      accountId: sub,
+      async claims() {
+        const user = await users.byId(sub);
+        if (!user) throw new errors.InvalidGrant('the account is gone');
+        return claimsOf(user);
+      },
+    };
+    return account;
+  };
+}

@@ -1,0 +1,155 @@
+import type { Adapter, Configuration } from 'oidc-provider';
+import { ownClientMetadata } from '../clients/index.ts';
+import { acrValues } from '../credentials/index.ts';
+import type { Settings } from '../platform/config/index.ts';
+import type { Vault } from '../platform/index.ts';
+import { claimsByScope } from './claims.ts';
+import { type FeaturePorts, features } from './features.ts';
+import { createPrompts } from './prompts.ts';
+
+export interface ConfigurationPorts extends FeaturePorts {
+  adapter: (model: string) => Adapter;
+  settings: Settings;
+  vault: Vault;
+  /** The languages of the pages. */
+  locales: string[];
+  findAccount: Configuration['findAccount'];
+  loadExistingGrant: Configuration['loadExistingGrant'];
+  renderError: Configuration['renderError'];
+  /** Adds to a JWT access token what introspection needs to find it by. */
+  jwtCustomizer: NonNullable<NonNullable<Configuration['formats']>['customizers']>['jwt'];
+  /** Whether the origin may read answers in a browser: it is that of one of the client's redirect URIs. */
+  corsOrigin: Configuration['clientBasedCORS'];
+}
+
+/** Every endpoint of the protocol. */
+export const routes = {
+  authorization: '/authorize',
+  backchannel_authentication: '/backchannel',
+  code_verification: '/device',
+  device_authorization: '/device/authorize',
+  end_session: '/logout',
+  introspection: '/introspect',
+  jwks: '/jwks',
+  pushed_authorization_request: '/par',
+  registration: '/register',
+  revocation: '/revoke',
+  token: '/token',
+  userinfo: '/userinfo',
+} as const;
+
+const isConfidential = (client: { clientAuthMethod?: string }) => client.clientAuthMethod !== 'none';
+
+/** The engine's configuration, one subject after the other; what it leaves out is the engine's default. */
+export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] }): Configuration {
+  const { settings, vault } = ports;
+  const { tokens, sessions } = settings;
+  const algorithms = [...settings.keys.algorithms];
+  const https = settings.issuer.startsWith('https:');
+  const cookie = { httpOnly: true, sameSite: 'lax', secure: https, signed: true, overwrite: true } as const;
+
+  return {
+    adapter: ports.adapter as Configuration['adapter'],
+    jwks: jwks as Configuration['jwks'],
+    findAccount: ports.findAccount,
+    loadExistingGrant: ports.loadExistingGrant,
+    renderError: ports.renderError,
+    routes,
+    features: features(ports),
+
+    // What may be asked for. Implicit and hybrid flows are absent: RFC 9700, section 2.1.2.
+    responseTypes: ['code', 'none'],
+    scopes: ['openid', 'offline_access'],
+    claims: claimsByScope,
+    acrValues,
+    subjectTypes: ['public', 'pairwise'],
+    pairwiseIdentifier: async (_ctx, accountId, client) =>
+      vault.mac(`${client.sectorIdentifier}:${accountId}`, 'pairwise'),
+    // A scope asks for its claims at userinfo; the ID token carries them only when asked (Core 1.0, section 5.4).
+    conformIdTokenClaims: true,
+    enableHttpPostMethods: true,
+    extraParams: [],
+    extraClientMetadata: { properties: [...ownClientMetadata] },
+
+    // How clients prove themselves. Secrets are kept by hash, so the methods that need them in the clear are absent.
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'tls_client_auth',
+      'self_signed_tls_client_auth',
+    ],
+    clientDefaults: {
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      id_token_signed_response_alg: algorithms[0]!,
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
+    enabledJWA: {
+      idTokenSigningAlgValues: algorithms,
+      userinfoSigningAlgValues: algorithms,
+      introspectionSigningAlgValues: algorithms,
+      authorizationSigningAlgValues: algorithms,
+      clientAuthSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
+      requestObjectSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
+      dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
+    },
+    formats: { customizers: { jwt: ports.jwtCustomizer } },
+    clientBasedCORS: ports.corsOrigin,
+    pkce: {
+      required: (_ctx, client) =>
+        !isConfidential(client as never) || Boolean((client as { requirePkce?: boolean }).requirePkce),
+    },
+
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // A key already protects a sender-constrained token of a confidential client (FAPI 2.0, section 5.3.2.1).
+    rotateRefreshToken: (ctx) => {
+      const { RefreshToken: token, Client: client } = ctx.oidc.entities;
+      return !(isConfidential(client as never) && token!.isSenderConstrained()) || token!.ttlPercentagePassed() >= 70;
+    },
+    ttl: {
+      AccessToken: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? tokens.accessToken,
+      ClientCredentials: (_ctx, token) => token.resourceServer?.accessTokenTTL ?? tokens.clientCredentials,
+      AuthorizationCode: tokens.authorizationCode,
+      DeviceCode: tokens.deviceCode,
+      IdToken: tokens.idToken,
+      Interaction: sessions.interaction,
+      // Never outlives its grant, which was made when the chain began.
+      RefreshToken: (_ctx, token) =>
+        Math.max(1, Math.min(tokens.refreshTokenIdle, tokens.refreshTokenAbsolute - token.totalLifetime())),
+      Grant: tokens.refreshTokenAbsolute,
+      PushedAuthorizationRequest: tokens.pushedAuthorizationRequest,
+      Session: (_ctx, session) => sessionSeconds(settings, session),
+    },
+
+    interactions: {
+      policy: createPrompts(),
+      url: (_ctx, interaction) => `/signin/${interaction.uid}`,
+    },
+    cookies: {
+      names: https
+        ? { session: '__Host-session', interaction: '__Secure-signin', resume: '__Secure-resume' }
+        : { session: 'session', interaction: 'signin', resume: 'resume' },
+      keys: vault.macs('cookies', 'cookies'),
+      long: cookie,
+      short: cookie,
+    },
+    discovery: {
+      service_documentation: undefined,
+      ui_locales_supported: ports.locales,
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account', 'create'],
+    },
+  } satisfies Configuration & { [name: string]: unknown };
+}
+
+/** Ends by idleness, and in any case after a time that counts from the sign-in. */
+function sessionSeconds(
+  { sessions }: Settings,
+  session: { transient?: boolean; loginTs?: number; authTime(): number | undefined },
+): number {
+  const idle = session.transient ? sessions.idle : sessions.rememberedIdle;
+  const absolute = session.transient ? sessions.absolute : sessions.rememberedAbsolute;
+  const age = Math.floor(Date.now() / 1000) - (session.authTime() ?? Math.floor(Date.now() / 1000));
+  return Math.max(1, Math.min(idle, absolute - age));
+}

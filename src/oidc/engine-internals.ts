@@ -1,0 +1,65 @@
+/**
+ * The engine's insides that Cardea touches; nothing else imports them. `engine-internals.test.ts` pins each, so that
+ * an upgrade that moves one fails there and not in production.
+ */
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+// @ts-expect-error the engine's insides have no types
+import introspectionSteps from 'oidc-provider/lib/actions/introspection.js';
+// @ts-expect-error
+import revocationSteps from 'oidc-provider/lib/actions/revocation.js';
+// @ts-expect-error
+import { checkDpopReplay, validateDpop } from 'oidc-provider/lib/helpers/validate_dpop.js';
+// @ts-expect-error
+import instance from 'oidc-provider/lib/helpers/weak_cache.js';
+// @ts-expect-error
+import rejectStructuredTokens from 'oidc-provider/lib/shared/reject_structured_tokens.js';
+
+export type Step = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void;
+
+/**
+ * Stands `around` the handler of a grant type. The parameters that the engine reads for it stay as they were.
+ */
+export function wrapGrant(provider: Provider, grantType: string, around: (engine: Step) => Step): void {
+  const { grantTypeHandlers } = instance(provider) as { grantTypeHandlers: Map<string, Step> };
+  const engine = grantTypeHandlers.get(grantType);
+  if (!engine) throw new Error(`the engine has no handler for ${grantType}`);
+  grantTypeHandlers.set(grantType, around(engine));
+}
+
+/** The key thumbprint of the request's DPoP proof, after the checks of RFC 9449, section 4.3. */
+export const dpopKey = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<string | undefined> =>
+  (await validateDpop(provider, ctx))?.thumbprint;
+
+/** Refuses a DPoP proof that was seen before (section 11.1), by throwing `error`. */
+export async function refuseDpopReplay(provider: Provider, ctx: KoaContextWithOIDC, error: unknown): Promise<void> {
+  const proof = await validateDpop(provider, ctx);
+  if (proof) await checkDpopReplay(provider, ctx, proof, ctx.oidc.client!.clientId, error);
+}
+
+/** What answers at the introspection and revocation endpoints, after the engine authenticated the client. */
+export interface TokenEndpoints {
+  introspect(ctx: KoaContextWithOIDC, engine: () => Promise<void>): Promise<void>;
+  revoke(ctx: KoaContextWithOIDC, engine: () => Promise<void>): Promise<void>;
+}
+
+const tokenEndpoints = new WeakMap<Provider, TokenEndpoints>();
+
+/** Lets `endpoints` answer for this provider, JWTs included, which the engine itself refuses. */
+export function answerTokenEndpoints(provider: Provider, endpoints: TokenEndpoints): void {
+  tokenEndpoints.set(provider, endpoints);
+}
+
+/** The engine's steps are module-wide lists: the one that refuses JWTs goes, and the last one asks us first. */
+function opened(steps: Step[], ask: keyof TokenEndpoints): void {
+  const refusing = steps.indexOf(rejectStructuredTokens);
+  const engine = steps.at(-1);
+  if (refusing < 0 || !engine) throw new Error(`the engine's ${ask} endpoint is not as expected`);
+  steps.splice(refusing, 1);
+  steps[steps.length - 1] = async (ctx, next) => {
+    const ours = tokenEndpoints.get(ctx.oidc.provider);
+    const engineAnswers = async () => engine(ctx, next);
+    await (ours ? ours[ask](ctx, engineAnswers) : engineAnswers());
+  };
+}
+opened(introspectionSteps, 'introspect');
+opened(revocationSteps, 'revoke');

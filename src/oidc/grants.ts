@@ -1,0 +1,98 @@
+import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { ConsentRecord, Consents } from '../users/index.ts';
+
+/** What the request at hand asks for, by the engine's reading of it. */
+interface Requested {
+  scopes: string[];
+  claims: string[];
+  resourceScopes: Record<string, string[]>;
+}
+
+export function requested(ctx: KoaContextWithOIDC): Requested {
+  const { oidc } = ctx;
+  const asked = [...oidc.requestParamScopes];
+  return {
+    scopes: [...oidc.requestParamOIDCScopes],
+    claims: [...oidc.requestParamClaims],
+    resourceScopes: Object.fromEntries(
+      Object.entries(oidc.resourceServers ?? {}).map(([identifier, server]) => [
+        identifier,
+        asked.filter((scope) => server.scopes.has(scope)),
+      ]),
+    ),
+  };
+}
+
+/** Adds to the grant what is both asked for and allowed. @returns whether that was anything new */
+function allow(grant: Grant, { scopes, claims, resourceScopes }: Requested): boolean {
+  const before = JSON.stringify([grant.openid, grant.resources]);
+  if (scopes.length > 0) grant.addOIDCScope(scopes.join(' '));
+  if (claims.length > 0) grant.addOIDCClaims(claims);
+  for (const [resource, names] of Object.entries(resourceScopes)) {
+    if (names.length > 0) grant.addResourceScope(resource, names.join(' '));
+  }
+  return JSON.stringify([grant.openid, grant.resources]) !== before;
+}
+
+const overlap = (asked: Requested, record: ConsentRecord): Requested => ({
+  scopes: asked.scopes.filter((scope) => record.scopes.includes(scope)),
+  claims: asked.claims.filter((claim) => record.claims.includes(claim)),
+  resourceScopes: Object.fromEntries(
+    Object.entries(asked.resourceScopes).map(([resource, names]) => [
+      resource,
+      names.filter((name) => record.resourceScopes[resource]?.includes(name)),
+    ]),
+  ),
+});
+
+/**
+ * The grant this request stands on. The organisation's own applications are given what they ask for; others what the
+ * person allowed before, in whichever session that was. The rest is asked at the consent prompt, which stays in place
+ * so that `prompt=consent` still works for all.
+ */
+export function createLoadExistingGrant(consents: Consents) {
+  return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+    const { client, session, account, result, provider } = ctx.oidc;
+    const grantId = result?.consent?.grantId ?? session!.grantIdFor(client!.clientId);
+    const existing = grantId ? await provider.Grant.find(grantId) : undefined;
+
+    const record = client!.first_party ? undefined : await consents.of(account!.accountId, client!.clientId);
+    const asked = requested(ctx);
+    const allowed = client!.first_party ? asked : record && overlap(asked, record);
+    if (!allowed) return existing;
+
+    const grant = existing ?? newGrant(provider, account!.accountId, client!.clientId);
+    if (allow(grant, allowed) || !existing) await grant.save();
+    return grant;
+  };
+}
+
+const newGrant = (provider: Provider, accountId: string, clientId: string): Grant =>
+  new provider.Grant({ accountId, clientId });
+
+/** What the consent prompt found missing, as the engine reports it. */
+export interface Missing {
+  missingOIDCScope?: string[];
+  missingOIDCClaims?: string[];
+  missingResourceScopes?: Record<string, string[]>;
+}
+
+/**
+ * Records the person's consent and puts it into the grant.
+ * @returns the grant's id, for the engine to resume with
+ */
+export async function grantMissing(
+  provider: Provider,
+  options: { consents: Consents; accountId: string; clientId: string; grantId: string | undefined; missing: Missing },
+): Promise<string> {
+  const { consents, accountId, clientId, grantId, missing } = options;
+  const allowed: Requested = {
+    scopes: missing.missingOIDCScope ?? [],
+    claims: missing.missingOIDCClaims ?? [],
+    resourceScopes: missing.missingResourceScopes ?? {},
+  };
+  const grant = (grantId && (await provider.Grant.find(grantId))) || newGrant(provider, accountId, clientId);
+  allow(grant, allowed);
+  await consents.give(accountId, clientId, allowed);
+  return grant.save();
+}

@@ -1,0 +1,10 @@
+/**
+ * The protocol: OpenID Connect and OAuth 2.0 as the engine speaks them, and everything the engine asks of the house.
+ * Knows the sign-in pages only by their URL; what is asked there, and how it is proved, is `signin`'s business.
+ */
+export { logoutTopic, queueLogout } from './back-channel-logout.ts';
+export { claimsByScope } from './claims.ts';
+export type { TokenEndpoints } from './engine-internals.ts';
+export { grantMissing, type Missing } from './grants.ts';
+export { createOidc, type Oidc } from './oidc.ts';
+export { createScreens, type Screens } from './screens.ts';

@@ -1,0 +1,137 @@
+import type Koa from 'koa';
+import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
+import { Provider } from 'oidc-provider';
+import type { ClientMetadata, Clients, ResourceServers } from '../clients/index.ts';
+import type { Outbox } from '../events/index.ts';
+import type { Keys } from '../keys/index.ts';
+import type { Settings } from '../platform/config/index.ts';
+import { type Clock, type Log, Refusal, type Vault } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { Consents, Standing, Users } from '../users/index.ts';
+import { createAdapterFactory } from './adapter.ts';
+import { deliverLogout, type EndedAuthorization, sendLogoutThroughOutbox } from './back-channel-logout.ts';
+import { createFindAccount } from './claims.ts';
+import { compareSecretsByHash } from './client-secret.ts';
+import { type ConfigurationPorts, configuration } from './configuration.ts';
+import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
+import { forEngine } from './faults.ts';
+import { createLoadExistingGrant } from './grants.ts';
+import { logEngine } from './listening.ts';
+import { createCertificateOf } from './mutual-tls.ts';
+import { answerRetriedRefreshes } from './refresh-replay.ts';
+import type { Screens } from './screens.ts';
+
+export interface OidcPorts {
+  settings: Settings;
+  clients: Clients;
+  resources: ResourceServers;
+  sessions: Sessions;
+  users: Users;
+  standing: Standing;
+  consents: Consents;
+  keys: Keys;
+  outbox: Outbox;
+  vault: Vault;
+  clock: Clock;
+  log: Log;
+  screens: Screens;
+  /** The languages of the pages. */
+  locales: string[];
+  /** Who answers at introspection and revocation once the client is known. */
+  tokenEndpoints: (provider: Provider) => TokenEndpoints;
+  jwtCustomizer: ConfigurationPorts['jwtCustomizer'];
+}
+
+export interface Oidc {
+  /** The engine as it is configured now; do not keep it, keys change. */
+  provider(): Provider;
+  /** Every endpoint of the protocol; passes on what is not one. */
+  endpoints: Middleware;
+  /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
+  validateClient(metadata: ClientMetadata): void;
+  /** The outbox's consumer for {@link logoutTopic}. */
+  deliverLogout(ended: EndedAuthorization): Promise<void>;
+}
+
+/**
+ * The engine with everything it asks of us. A provider costs about a millisecond, so a change of keys builds a new one
+ * and swaps it; requests under way end on the one they began with.
+ */
+export function createOidc(ports: OidcPorts): Oidc {
+  const { settings, clients, sessions, keys, vault, clock } = ports;
+  const certificateOf = createCertificateOf(settings.proxy.clientCertificateHeader);
+  const shared = {
+    ...ports,
+    certificateOf,
+    adapter: createAdapterFactory({ clients, sessions }),
+    findAccount: forEngine(createFindAccount(ports) as never),
+    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents)),
+    renderError: ports.screens.error,
+    corsOrigin: (_ctx: Context, origin: string, client: { redirectUris?: string[] }) =>
+      (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
+  };
+
+  const build = () => {
+    const provider = new Provider(
+      settings.issuer,
+      configuration(shared as never, { keys: keys.current().all as object[] }),
+    );
+    provider.proxy = true;
+    compareSecretsByHash(provider, clients);
+    sendLogoutThroughOutbox(provider, ports.outbox);
+    answerRetriedRefreshes(provider, {
+      fleeting: sessions.fleeting,
+      vault,
+      clock,
+      windowSeconds: settings.tokens.refreshTokenReplay,
+      certificateOf,
+    });
+    provider.registerResponseMode('form_post', ports.screens.formPost as never);
+    answerTokenEndpoints(provider, ports.tokenEndpoints(provider));
+    logEngine(provider, ports.log);
+    return { provider, run: compose((provider as unknown as Koa).middleware) };
+  };
+
+  let engine = build();
+  keys.onChange(() => {
+    engine = build();
+  });
+
+  const cached: Middleware = async (ctx, next) => {
+    await next();
+    if (ctx.method !== 'GET' || ctx.status !== 200 || !ctx.path.startsWith('/.well-known/o')) return;
+    ctx.set('cache-control', 'public, max-age=300');
+    ctx.body = JSON.stringify(ctx.body);
+    ctx.type = 'application/json';
+    ctx.etag = keys.current().version.replace(/[^\w-]/g, '');
+    if (ctx.fresh) ctx.status = 304;
+  };
+
+  const jwks: Middleware = async (ctx, next) => {
+    if (ctx.path !== '/jwks' || !['GET', 'HEAD'].includes(ctx.method)) return next();
+    const answer = keys.jwks(ctx.get('if-none-match'));
+    ctx.set({ ...answer.headers, 'access-control-allow-origin': '*' });
+    ctx.status = answer.status;
+    ctx.body = answer.status === 304 ? null : answer.body;
+  };
+
+  return {
+    provider: () => engine.provider,
+    endpoints: compose([cached, jwks, (ctx, next) => engine.run(ctx as never, next)]),
+    validateClient(metadata) {
+      try {
+        new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({
+          ...metadata,
+          ...((metadata.token_endpoint_auth_method?.startsWith('client_secret') ?? true)
+            ? { client_secret: 'x'.repeat(43) }
+            : {}),
+        });
+      } catch (error) {
+        const problem = (error as { error_description?: string }).error_description ?? (error as Error).message;
+        throw new Refusal('client.metadata_invalid', { kind: 'invalid', details: { problem }, cause: error });
+      }
+    },
+    deliverLogout: (ended) => deliverLogout(engine.provider, ended),
+  };
+}

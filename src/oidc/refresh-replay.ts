@@ -1,0 +1,97 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { type Clock, sha256, type Vault } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import { dpopKey, refuseDpopReplay, type Step, wrapGrant } from './engine-internals.ts';
+import type { CertificateOf } from './mutual-tls.ts';
+
+interface Answer {
+  clientId: string;
+  /** Thumbprints of the DPoP key and of the certificate that the answered request proved. */
+  jkt?: string | undefined;
+  certificate?: string | undefined;
+  body: unknown;
+}
+
+/**
+ * Several tabs, or a request sent again after a lost answer, present one refresh token within seconds. For that short
+ * window the same client with the same key is given the same answer again; after it, a second use is a theft and ends
+ * the grant (RFC 9700, section 4.14.2).
+ *
+ * ```
+ *   token unused ──▶ engine rotates ──▶ answer kept (sealed) for the window
+ *   token used   ──▶ within the window, same client and key ──▶ the kept answer
+ *                └─▶ otherwise ──▶ engine: grant ended, invalid_grant
+ * ```
+ */
+export function answerRetriedRefreshes(
+  provider: Provider,
+  options: {
+    fleeting: Sessions['fleeting'];
+    vault: Vault;
+    clock: Clock;
+    windowSeconds: number;
+    certificateOf: CertificateOf;
+  },
+): void {
+  const { fleeting, vault, clock, windowSeconds, certificateOf } = options;
+  const kind = 'refresh-answer';
+
+  const proved = async (ctx: KoaContextWithOIDC): Promise<Omit<Answer, 'body'>> => ({
+    clientId: ctx.oidc.client!.clientId,
+    jkt: await dpopKey(provider, ctx),
+    certificate: certificateOf(ctx)?.thumbprint,
+  });
+
+  const keep = async (ctx: KoaContextWithOIDC, id: string) => {
+    const answer: Answer = { ...(await proved(ctx)), body: ctx.body };
+    await fleeting.put(kind, id, { sealed: vault.seal(JSON.stringify(answer), `${kind}:${id}`) }, windowSeconds);
+  };
+
+  /** The winner of a race may still be writing its answer; wait for it a moment. */
+  const kept = async (id: string): Promise<Answer | undefined> => {
+    for (let attempt = 0; attempt < 20; attempt++) {
+      const found = await fleeting.get<{ sealed: string }>(kind, id);
+      if (found) return JSON.parse(vault.open(found.sealed, `${kind}:${id}`));
+      await wait(50);
+    }
+    return undefined;
+  };
+
+  const usedWithinWindow = (consumed: unknown): boolean =>
+    typeof consumed === 'number' && clock.now().getTime() / 1000 - consumed <= windowSeconds;
+
+  wrapGrant(
+    provider,
+    'refresh_token',
+    (engine: Step): Step =>
+      async (ctx, next) => {
+        const value = ctx.oidc.params?.refresh_token;
+        if (typeof value !== 'string') return engine(ctx, next);
+        const id = sha256(value);
+
+        const answerAgain = async ({ proofIsNew }: { proofIsNew: boolean }): Promise<boolean> => {
+          const token = await provider.RefreshToken.find(value, { ignoreExpiration: true });
+          if (!token || !usedWithinWindow((token as { consumed?: unknown }).consumed)) return false;
+          if (!(await provider.Grant.find(token.grantId!))) return false;
+          const answer = await kept(id);
+          const now = await proved(ctx);
+          if (answer?.clientId !== now.clientId || answer.jkt !== now.jkt || answer.certificate !== now.certificate)
+            return false;
+          if (proofIsNew) await refuseDpopReplay(provider, ctx, errors.InvalidGrant);
+          ctx.body = answer.body;
+          return true;
+        };
+
+        if (await answerAgain({ proofIsNew: true })) return;
+        try {
+          await engine(ctx, next);
+        } catch (error) {
+          // Lost the race for the token by a moment: the winner's answer is ours too.
+          if (error instanceof errors.InvalidGrant && (await answerAgain({ proofIsNew: false }))) return;
+          throw error;
+        }
+        await keep(ctx, id);
+      },
+  );
+}
