@@ -1,0 +1,249 @@
+import { z } from 'zod';
+import { addressRange, choice, duration, list, text, url, whole, yes } from './kinds.ts';
+
+// Every setting there is, as the YAML files write it. Defaults stand in config/default.yaml and nowhere else;
+// what several settings must agree on stands in rules.ts. The descriptions become docs/configuration.md.
+
+const section = <Shape extends z.ZodRawShape>(about: string, shape: Shape) =>
+  z.strictObject(shape, { error: 'a section with settings in it' }).describe(about);
+
+const page = () => url('https:', 'http:').optional();
+
+/** So many in so long. */
+const budget = (about: string) =>
+  section(about, {
+    points: whole(1, 1_000_000).describe('How many'),
+    window: duration(1).describe('in which time'),
+  });
+
+export const profileFields = [
+  'given_name',
+  'family_name',
+  'middle_name',
+  'nickname',
+  'preferred_username',
+  'website',
+  'gender',
+  'birthdate',
+  'zoneinfo',
+  'phone_number',
+] as const;
+
+const isOrigin = (value: string) => /^https?:/.test(value) && URL.parse(value)?.origin === value;
+
+export const schema = section('All settings', {
+  mode: choice('development', 'production', 'test').describe('What this Cardea is for'),
+  issuer: z
+    .string({ error: 'https:// and the name of the host' })
+    .refine(
+      isOrigin,
+      'https:// and the name of the host in small letters, with the port if it is not the usual one: ' +
+        'no path, no slash at the end, as https://id.example.com',
+    )
+    .describe('The public address, and the name under which applications trust it: it cannot change later'),
+  data: text(4_096).describe('The directory for the embedded database and the generated secret'),
+  secrets: list(
+    z.string({ error: 'text' }).min(32, 'random text of at least 32 characters, as from: openssl rand -base64 48'),
+    'one or more secrets, separated by commas',
+  )
+    .refine((secrets) => secrets.length > 0, 'at least one secret')
+    .describe(
+      'Encrypts what is secret at rest and signs cookies. With several, the first encrypts and the others still ' +
+        'decrypt: put a new one in front, wait until `cardea keys reseal` is through, take the old one away',
+    ),
+  bootstrap: text(4_096)
+    .optional()
+    .describe('A YAML file with administrators, clients and users, applied at every start'),
+
+  locales: list(
+    z
+      .string({ error: 'a language tag' })
+      .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'a language tag, as en or de-AT'),
+    'a list of language tags',
+  )
+    .refine((locales) => locales.length > 0, 'at least one language')
+    .describe('The languages the pages and letters speak, the first where none fits'),
+
+  server: section('Where Cardea listens', {
+    host: text(255).describe('The address or name to listen on'),
+    port: whole(0, 65_535).describe('The port; 0 takes any that is free'),
+    tls: section('TLS by Cardea itself; leave it out when a proxy in front does it', {
+      cert_file: text(4_096).optional().describe('The certificate with its chain, PEM'),
+      key_file: text(4_096).optional().describe('Its private key, PEM'),
+    }),
+    stop_patience: duration(1, 3_600).describe('How long a stop waits for running requests'),
+  }),
+
+  proxy: section('The proxy in front, if there is one', {
+    trusted: list(addressRange(), 'a list of addresses, ranges, or loopback, linklocal, uniquelocal').describe(
+      'Whose X-Forwarded-* headers are believed',
+    ),
+    client_certificate_header: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/i, 'the name of a header, as x-client-cert')
+      .optional()
+      .describe('In which a trusted proxy that ends TLS hands on the client certificate (PEM, URL-encoded)'),
+  }),
+
+  cluster: section('Processes', {
+    processes: z
+      .union([z.literal('cores'), whole(1, 256)], { error: 'a whole number from 1 to 256, or cores' })
+      .describe('How many processes serve; cores: one for each'),
+  }),
+
+  database: section('PostgreSQL, 15 or later', {
+    url: url('postgres:', 'postgresql:')
+      .optional()
+      .describe('The server and database; without it the embedded one is used'),
+    embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
+    connections: whole(2, 1_000).describe('The most connections of one process'),
+  }),
+
+  redis: section('Redis, for what is short-lived and much used; without it PostgreSQL keeps that as well', {
+    url: list(url('redis:', 'rediss:'), 'one URL, or those of several nodes of a Cluster')
+      .refine((urls) => urls.length > 0, 'at least one URL')
+      .transform((urls) => urls.join(','))
+      .optional()
+      .describe('One server, or several nodes of a Cluster separated by commas'),
+  }),
+
+  mail: section('Letters', {
+    smtp_url: url('smtp:', 'smtps:')
+      .optional()
+      .describe('The mail server; without it, in development, the mailbox page'),
+    from: text(320).optional().describe('The sender, as "Acme <no-reply@example.com>"; default: no-reply@ the issuer'),
+    reply_to: text(320).optional().describe('Where answers go'),
+  }),
+
+  branding: section('How the pages and letters look until the console says otherwise', {
+    name: text(60).describe('Whose sign-in it is'),
+    logo: z
+      .string()
+      .regex(/^(https:\/\/|data:image\/(svg\+xml|png|webp|jpeg);base64,|\/)/, 'an https:// or data:image/ URL')
+      .optional()
+      .describe('A picture, at least 60 pixels high'),
+    color: z
+      .string({ error: 'a colour as #2f5fd0' })
+      .regex(/^#[0-9a-f]{6}$/i, 'a colour as #2f5fd0')
+      .describe('Of buttons and links; adjusted where it could not be read'),
+    terms_url: page().describe('The terms of service'),
+    privacy_url: page().describe('The privacy statement'),
+    support_url: z
+      .string()
+      .regex(/^(https?:\/\/|mailto:)/, 'a URL that begins with https:// or mailto:')
+      .optional()
+      .describe('Where a person finds help'),
+  }),
+
+  registration: section('Who may open an account', {
+    mode: choice('open', 'invited', 'closed').describe('Everybody, those an administrator invites, or nobody'),
+    fields: z
+      .array(
+        section('A field', {
+          name: choice(...profileFields).describe('The claim'),
+          required: yes().describe('Whether it must be filled in'),
+        }),
+        { error: 'a list of fields with name and required' },
+      )
+      .describe('What else the form asks for'),
+    terms: choice('none', 'required').describe('Whether the terms (branding.terms_url) must be accepted'),
+    terms_version: text(40).describe('Recorded with the acceptance; people are asked again when it changes'),
+  }),
+
+  passwords: section('Passwords', {
+    min_length: whole(8, 64).describe('Fewest characters'),
+    min_length_alone: whole(8, 64).describe(
+      'Fewest characters for people with nothing but a password; NIST SP 800-63B-4 asks for 15',
+    ),
+    max_length: whole(64, 256).describe('Most characters'),
+    breach_check: section('Refusal of known passwords; a bundled list of the most common ones always holds', {
+      hibp: yes().describe('Also ask a Have I Been Pwned range service (five characters of a hash leave the house)'),
+      hibp_url: url('https:', 'http:').describe('Its address'),
+      timeout: duration(1, 60).describe('After which the check is left out'),
+    }),
+    argon2: section('The cost of a hash (argon2id); hashes of another cost are renewed at the next sign-in', {
+      memory_kib: whole(7_168, 4_194_304).describe('Memory in KiB'),
+      iterations: whole(1, 64).describe('Passes'),
+      parallelism: whole(1, 64).describe('Lanes'),
+    }),
+    hashing_threads: whole(1, 64).describe('How many hashes a process computes at once'),
+  }),
+
+  sessions: section('How long a browser stays signed in', {
+    idle: duration(60).describe('Without use'),
+    absolute: duration(60).describe('In any case'),
+    remembered_idle: duration(60).describe('Without use, after "stay signed in"'),
+    remembered_absolute: duration(60).describe('In any case, after "stay signed in"'),
+    interaction: duration(60, 86_400).describe('How long a sign-in may take, from the first page to the last'),
+  }),
+
+  tokens: section('How long tokens live', {
+    access_token: duration(30, 86_400).describe('Access tokens, where the resource server says nothing else'),
+    client_credentials: duration(30, 86_400).describe('Access tokens of services'),
+    authorization_code: duration(10, 600).describe('Codes'),
+    id_token: duration(30, 86_400).describe('ID tokens'),
+    refresh_token_idle: duration(60).describe('A refresh token that is not used'),
+    refresh_token_absolute: duration(60).describe(
+      'What an application was granted, and so a whole chain of refresh tokens',
+    ),
+    refresh_token_replay: duration(0, 60).describe(
+      'In which the same refresh token gets the same answer again (several tabs, a retried request); after it, a reuse ends the grant',
+    ),
+    device_code: duration(60, 3_600).describe('Device codes'),
+    pushed_authorization_request: duration(10, 600).describe('Pushed requests'),
+    verification_link: duration(60).describe('Links and codes that prove an address'),
+    reset_link: duration(60).describe('Links that set a new password'),
+    setup_link: duration(60).describe('The link to create the first administrator'),
+  }),
+
+  keys: section('Signing keys', {
+    algorithms: list(choice('ES256', 'RS256', 'PS256', 'ES384', 'EdDSA'), 'a list of algorithms')
+      .refine((names) => names.length > 0 && new Set(names).size === names.length, 'different algorithms, at least one')
+      .describe('Of which a key is kept; the first is the default'),
+    rotate_after: duration(3_600).describe('How long a key signs'),
+    publish_ahead: duration(60).describe('How long it is published before it signs'),
+    retire_after: duration(60).describe('How long it stays published after it signed last'),
+    jwks_max_age: duration(10, 86_400).describe('How long others may cache the published keys'),
+  }),
+
+  captcha: section('Proof that a person registers', {
+    provider: choice('altcha', 'turnstile', 'hcaptcha', 'none').describe(
+      'altcha is a proof of work that asks nobody else',
+    ),
+    when: choice('suspicious', 'always', 'never').describe('When it is asked for'),
+    site_key: text(200).optional().describe('Of turnstile or hcaptcha'),
+    secret: text(400).optional().describe('Of turnstile or hcaptcha'),
+  }),
+
+  limits: section('How often what may be done; each refills when its window ends', {
+    signin_pair: budget('Wrong passwords and codes for an account from an address'),
+    signin_account: budget('Wrong ones for an account from all addresses where nobody has signed in to it'),
+    signin_address: budget('Wrong ones for all accounts from an address'),
+    signin_device: budget('Wrong ones for an account on a device on which its owner has signed in'),
+    registrations: budget('Accounts made from an address'),
+    registrations_suspicious: budget('Accounts made together, after which a CAPTCHA is asked for'),
+    letters_to_recipient: budget('Letters that anybody can have sent to a recipient'),
+    letters_from_address: budget('The same, asked for from an address'),
+    codes: budget('Codes and links tried from an address, right or wrong'),
+    user_codes: budget('Codes typed in on the page for devices, from an address'),
+    client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+  }),
+
+  outbound: section('Calls to others', {
+    allow_private_addresses: yes().describe(
+      'Whether addresses of private networks may be called (jwks_uri, logout, …)',
+    ),
+    timeout: duration(1, 60).describe('After which a call is given up'),
+  }),
+
+  demo: section('The demo application, in development', {
+    enabled: yes().describe('Whether it is started'),
+    port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),
+  }),
+
+  log: section('What is told on standard output', {
+    level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').describe('From which level on'),
+  }),
+});
+
+export type Tree = z.output<typeof schema>;

@@ -1,0 +1,64 @@
+// The settings that the environment knows. Each is also read from the file named by `<name>_FILE`, except where
+// the setting is the name of a file itself.
+
+export interface Variable {
+  name: string;
+  /** Where it belongs in the tree of settings. */
+  path: string;
+  /** Never shown. */
+  secret?: boolean;
+  /** Has no `_FILE` twin. */
+  plain?: boolean;
+}
+
+export const variables: readonly Variable[] = [
+  { name: 'NODE_ENV', path: 'mode', plain: true },
+  { name: 'HOST', path: 'server.host' },
+  { name: 'PORT', path: 'server.port' },
+  { name: 'TLS_CERT_FILE', path: 'server.tls.cert_file', plain: true },
+  { name: 'TLS_KEY_FILE', path: 'server.tls.key_file', plain: true },
+  { name: 'DATABASE_URL', path: 'database.url', secret: true },
+  { name: 'REDIS_URL', path: 'redis.url', secret: true },
+  { name: 'SMTP_URL', path: 'mail.smtp_url', secret: true },
+  { name: 'CARDEA_ISSUER', path: 'issuer' },
+  { name: 'CARDEA_DATA', path: 'data' },
+  { name: 'CARDEA_SECRET', path: 'secrets', secret: true },
+  { name: 'CARDEA_BOOTSTRAP', path: 'bootstrap' },
+  { name: 'CARDEA_MAIL_FROM', path: 'mail.from' },
+  { name: 'CARDEA_CAPTCHA_SECRET', path: 'captcha.secret', secret: true },
+  { name: 'CARDEA_TRUSTED_PROXIES', path: 'proxy.trusted' },
+  { name: 'CARDEA_PROCESSES', path: 'cluster.processes' },
+  { name: 'CARDEA_LOG_LEVEL', path: 'log.level' },
+];
+
+/** Names a file of settings, and is none itself. */
+export const configVariable = 'CARDEA_CONFIG';
+
+export const isSecret = (path: string): boolean =>
+  variables.some(
+    (variable) => variable.secret === true && (path === variable.path || path.startsWith(`${variable.path}.`)),
+  );
+
+/** As the operator knows it: the variable, else the path in the YAML files. */
+export const settingName = (path: string): string => variables.find((variable) => variable.path === path)?.name ?? path;
+
+/** The nearest of the known names, if one is near. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((candidate) => ({ candidate, distance: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= Math.max(2, Math.floor(name.length / 4)) ? best.candidate : undefined;
+}
+
+/** Levenshtein's. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
