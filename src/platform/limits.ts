@@ -1,0 +1,189 @@
+import { isIPv6 } from 'node:net';
+import type { Pool } from 'pg';
+import {
+  RateLimiterPostgres,
+  RateLimiterRedis,
+  RateLimiterRes,
+  type RateLimiterStoreAbstract,
+} from 'rate-limiter-flexible';
+import type { Vault } from './crypto.ts';
+import type { Log } from './log.ts';
+import type { RedisConnection } from './redis.ts';
+import { Refusal } from './refusal.ts';
+
+/** So many of something in so long. */
+export interface Budget {
+  /** Stable, `room.thing`: part of the key under which it is counted. */
+  name: string;
+  points: number;
+  seconds: number;
+  /**
+   * What happens while the counters are out of reach. `closed` for guesses: an attacker who can bring the store down
+   * must not thereby get guesses for nothing. `open` for nuisances, where refusing everyone does more harm.
+   */
+  onFault: 'open' | 'closed';
+}
+
+export interface Count {
+  /** Points taken in this window, this one included; those refused count too. */
+  taken: number;
+  allowed: boolean;
+  /** Seconds until the window ends: when refused, until another try makes sense. */
+  retryAfter: number;
+}
+
+/** Budgets counted for all processes together, in Redis when there is one, else in PostgreSQL. Keys are kept as MACs. */
+export interface Limits {
+  /** Takes a point before the work is done: of 64 at once, no more than `points` are allowed. */
+  take(budget: Budget, key: string): Promise<Count>;
+  /** As {@link take}. @throws Refusal `limit.exceeded` (limited) */
+  demand(budget: Budget, key: string): Promise<void>;
+  /** Gives one point of the running window back; never below none, so that it cannot be saved up. */
+  giveBack(budget: Budget, key: string): Promise<void>;
+  /** Reads without counting. */
+  look(budget: Budget, key: string): Promise<Count>;
+  /** Uses the budget up for so long. */
+  block(budget: Budget, key: string, seconds: number): Promise<void>;
+  forget(budget: Budget, key: string): Promise<void>;
+}
+
+const giveBackInRedis = `local n = tonumber(redis.call('get', KEYS[1]) or '0')
+if n > 0 then redis.call('decr', KEYS[1]) end`;
+
+/**
+ * @param options.pool statements run on connections of their own: a rolled back transaction must not undo a count
+ * @throws Refusal `store.unavailable` from budgets that close while the store is out of reach
+ */
+export function createLimits(options: {
+  pool: Pool;
+  redis?: RedisConnection | undefined;
+  vault: Vault;
+  log: Log;
+}): Limits {
+  const { pool, redis, vault, log } = options;
+  const limiters = new Map<string, RateLimiterStoreAbstract>();
+
+  const limiterOf = (budget: Budget): RateLimiterStoreAbstract => {
+    const known = limiters.get(budget.name);
+    if (known) return known;
+    const common = { keyPrefix: `limit:${budget.name}`, points: budget.points, duration: budget.seconds };
+    const made = redis
+      ? new RateLimiterRedis({ ...common, storeClient: redis })
+      : new RateLimiterPostgres({
+          ...common,
+          storeClient: pool,
+          storeType: 'pool',
+          tableName: 'rate_limit',
+          tableCreated: true,
+          // Each sweeps the whole table: one of them is enough.
+          clearExpiredByTimeout: limiters.size === 0,
+        });
+    limiters.set(budget.name, made);
+    return made;
+  };
+
+  const seconds = (milliseconds: number) => Math.max(0, Math.ceil(milliseconds / 1000));
+  const countOf = (budget: Budget, result: RateLimiterRes | null): Count => {
+    const taken = Math.max(0, result?.consumedPoints ?? 0);
+    return { taken, allowed: taken <= budget.points, retryAfter: seconds(result?.msBeforeNext ?? 0) };
+  };
+
+  const guarded = async <T>(
+    budget: Budget,
+    open: T,
+    work: (key: RateLimiterStoreAbstract) => Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await work(limiterOf(budget));
+    } catch (error) {
+      if (budget.onFault === 'closed') {
+        throw new Refusal('store.unavailable', { kind: 'unavailable', retryAfter: 2, cause: error });
+      }
+      log.warn({ err: error, budget: budget.name }, 'limits cannot be counted: this one stands open');
+      return open;
+    }
+  };
+
+  const unlimited: Count = { taken: 0, allowed: true, retryAfter: 0 };
+  const hidden = (key: string) => vault.mac(key, 'limits');
+
+  const limits: Limits = {
+    take: (budget, key) =>
+      guarded(budget, unlimited, async (limiter) => {
+        const result = await limiter.consume(hidden(key)).catch((refused: unknown) => {
+          if (refused instanceof RateLimiterRes) return refused;
+          throw refused;
+        });
+        return countOf(budget, result);
+      }),
+
+    async demand(budget, key) {
+      const { allowed, retryAfter } = await limits.take(budget, key);
+      if (!allowed)
+        throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter, details: { budget: budget.name } });
+    },
+
+    giveBack: (budget, key) =>
+      // The library's own `reward` starts a window with a credit when the last one has just ended.
+      guarded(budget, undefined, async (limiter) => {
+        const name = limiter.getKey(hidden(key));
+        if (redis) await redis.eval(giveBackInRedis, 1, name);
+        else {
+          await pool.query('update rate_limit set points = points - 1 where key = $1 and points > 0 and expire > $2', [
+            name,
+            Date.now(),
+          ]);
+        }
+      }),
+
+    look: (budget, key) =>
+      guarded(budget, unlimited, async (limiter) => countOf(budget, await limiter.get(hidden(key)))),
+
+    block: (budget, key, length) =>
+      guarded(budget, undefined, async (limiter) => {
+        // Far over the budget, so that points given back by those still under way do not end it.
+        await limiter.set(hidden(key), budget.points + 1_000_000, length);
+      }),
+
+    forget: (budget, key) =>
+      guarded(budget, undefined, async (limiter) => {
+        await limiter.delete(hidden(key));
+      }),
+  };
+  return limits;
+}
+
+/**
+ * Who is behind an address, as far as counting goes: an IPv4 address, or the /64 that a provider gives to one
+ * subscriber, who could otherwise use 2^64 addresses. IPv4 in IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+ */
+export function addressKey(ip: string): string {
+  const address = ip.split('%')[0]!.toLowerCase();
+  if (!isIPv6(address)) return address;
+  const groups = expand(address);
+  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+  if (mapped) return [groups[6]! >> 8, groups[6]! & 255, groups[7]! >> 8, groups[7]! & 255].join('.');
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`;
+}
+
+/** The eight groups of a valid IPv6 address. */
+function expand(address: string): number[] {
+  const embedded = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
+  const [a, b, c, d] = (embedded?.slice(1) ?? []).map(Number);
+  const text = embedded
+    ? address.slice(0, embedded.index) + `${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`
+    : address;
+  const [head = '', tail] = text.split('::');
+  const numbers = (part: string) =>
+    part
+      .split(':')
+      .filter(Boolean)
+      .map((group) => Number.parseInt(group, 16));
+  const front = numbers(head);
+  if (tail === undefined) return front;
+  const back = numbers(tail);
+  return [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
+}
