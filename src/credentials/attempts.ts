@@ -1,0 +1,130 @@
+import { addressKey, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
+import { budgets } from './budgets.ts';
+import { createDevices, type Devices } from './devices.ts';
+
+/** Who tries. */
+export interface Attempt {
+  /** What was typed as the name of the account; whether there is such an account makes no difference. */
+  identifier: string;
+  ip: string;
+  /** The person, if the account is known. Serves only to recognise a device of theirs. */
+  userId?: string | undefined;
+  /** The device cookie, if the browser sent one. */
+  device?: string | undefined;
+}
+
+/** A point taken from a budget, to be given back or to cost. */
+interface Taken {
+  budget: Budget;
+  key: string;
+  /** It was the last one. */
+  last: boolean;
+}
+
+/** An attempt that was counted before it was made; hand it to {@link Attempts.failed} or {@link Attempts.succeeded}. */
+export interface Reservation {
+  allowed: true;
+  readonly taken: readonly Taken[];
+}
+
+export interface Attempts extends Devices {
+  /** Counts the attempt. To be called before the secret is looked at, and once for each look. */
+  before(attempt: Attempt): Promise<Reservation | { allowed: false; retryAfter: number }>;
+  /** It was wrong. @returns seconds to wait before the next, if any */
+  failed(reservation: Reservation): Promise<{ retryAfter: number }>;
+  /** It was right, or was not looked at after all (a fault): gives back what was counted. */
+  succeeded(reservation: Reservation): Promise<void>;
+}
+
+export interface AttemptSettings {
+  /** Seconds of the first wait, doubled by each further one within a day; default 60. */
+  firstWait?: number;
+  /** Longest wait in seconds, default 4 hours. */
+  longestWait?: number;
+}
+
+const day = 24 * 60 * 60;
+
+/**
+ * Limits guessing at passwords and codes: for one account from one address, for one account from everywhere, and for one
+ * address at all accounts. Each has some free attempts, then waits that double.
+ *
+ * Whoever wants to lock somebody out can use up the account's budget for strangers, but not that of a device on
+ * which the person has signed in before: it has a lane of its own, which neither the account's nor its address's
+ * strangers can fill.
+ *
+ * ```
+ *  before ── a point from each budget ──▶ allowed ──▶ failed: the last point starts a wait
+ *     └── one is empty: all back, refused              succeeded: the points come back
+ * ```
+ */
+export function createAttempts(options: {
+  limits: Limits;
+  clock: Clock;
+  vault: Vault;
+  settings?: AttemptSettings;
+}): Attempts {
+  const { limits, vault, clock, settings = {} } = options;
+  const { firstWait = 60, longestWait = 4 * 60 * 60 } = settings;
+  const devices = createDevices({ vault, clock });
+
+  const lanesOf = (attempt: Attempt): { budget: Budget; key: string }[] => {
+    const account = accountKey(attempt.identifier);
+    const device = devices.deviceOf(attempt.device, attempt.userId);
+    if (device) return [{ budget: budgets.signinDevice, key: `${device} ${attempt.userId}` }];
+    const address = addressKey(attempt.ip);
+    return [
+      { budget: budgets.signinPair, key: `${address} ${account}` },
+      { budget: budgets.signinAddress, key: address },
+      { budget: budgets.signinAccount, key: account },
+    ];
+  };
+
+  /** How often in a day the budget has been used up. */
+  const roundsOf = ({ name, onFault }: Budget): Budget => ({
+    name: `${name}.rounds`,
+    points: 1_000_000,
+    seconds: day,
+    onFault,
+  });
+
+  const giveBack = (taken: readonly Taken[]) =>
+    Promise.all(taken.map(({ budget, key }) => limits.giveBack(budget, key)));
+
+  return {
+    ...devices,
+
+    async before(attempt) {
+      const taken: Taken[] = [];
+      // From the narrowest to the widest: what one browser does too often costs the account and the address nothing.
+      for (const { budget, key } of lanesOf(attempt)) {
+        const count = await limits.take(budget, key);
+        if (!count.allowed) {
+          await giveBack(taken);
+          return { allowed: false, retryAfter: Math.max(1, count.retryAfter) };
+        }
+        taken.push({ budget, key, last: count.taken === budget.points });
+      }
+      return { allowed: true, taken };
+    },
+
+    async failed({ taken }) {
+      let retryAfter = 0;
+      for (const { budget, key } of taken.filter(({ last }) => last)) {
+        const { taken: rounds } = await limits.take(roundsOf(budget), key);
+        const wait = Math.min(longestWait, firstWait * 2 ** Math.min(rounds - 1, 20));
+        await limits.block(budget, key, wait);
+        retryAfter = Math.max(retryAfter, wait);
+      }
+      return { retryAfter };
+    },
+
+    async succeeded({ taken }) {
+      await giveBack(taken);
+    },
+  };
+}
+
+/** The same account however it is spelled, up to a length beyond which nothing is an account's name. */
+const accountKey = (identifier: string): string =>
+  identifier.slice(0, 512).trim().normalize('NFKC').toLowerCase().normalize('NFKC').slice(0, 512);

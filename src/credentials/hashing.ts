@@ -1,0 +1,103 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { Refusal } from '../platform/index.ts';
+
+/** argon2id's parameters: memory in KiB, passes, lanes. */
+export interface Cost {
+  memoryCost: number;
+  timeCost: number;
+  parallelism: number;
+}
+
+export type HashingJob = { password: string; cost: Cost } | { password: string; phc: string };
+export type HashingAnswer = { result: string | boolean } | { fault: string };
+
+interface Waiting {
+  job: HashingJob;
+  resolve(result: string | boolean): void;
+  reject(error: Error): void;
+}
+
+/** argon2 on threads of its own, so that a rush of sign-ins delays neither signing nor DNS, which share libuv's pool. */
+export interface Hashing {
+  /** @returns a PHC string. @throws Refusal `credential.busy` (unavailable) when the queue is full */
+  hash(password: string, cost: Cost): Promise<string>;
+  verify(phc: string, password: string): Promise<boolean>;
+  /** Ends the threads; what still waits is refused as busy. */
+  close(): Promise<void>;
+}
+
+/**
+ * @param options.threads default: one a core. Each needs the memory of one hash while it works
+ * @param options.queue most that wait for a thread; more would only be answered after the person has gone
+ */
+export function createHashing(options: { threads?: number; queue?: number } = {}): Hashing {
+  const { threads = availableParallelism(), queue = 256 } = options;
+  const waiting: Waiting[] = [];
+  const idle: Worker[] = [];
+  const workers = new Set<Worker>();
+  let closed = false;
+
+  const busy = () => new Refusal('credential.busy', { kind: 'unavailable', retryAfter: 2 });
+
+  /** Threads start when first needed and never keep the process alive while they are idle. */
+  const start = (): Worker => {
+    const worker = new Worker(new URL('./hashing-worker.ts', import.meta.url), { name: 'argon2' });
+    workers.add(worker);
+    worker.unref();
+    // Also while it is idle: an unheard `error` would end the process.
+    worker.on('error', () => undefined);
+    worker.on('exit', () => {
+      workers.delete(worker);
+      if (idle.includes(worker)) idle.splice(idle.indexOf(worker), 1);
+    });
+    return worker;
+  };
+
+  const give = (worker: Worker, { job, resolve, reject }: Waiting): void => {
+    const settle = () => {
+      worker.off('message', answered).off('error', failed).off('exit', ended).unref();
+    };
+    const answered = (answer: HashingAnswer) => {
+      settle();
+      const next = waiting.shift();
+      if (next) give(worker, next);
+      else idle.push(worker);
+      if ('fault' in answer) reject(new Error(answer.fault));
+      else resolve(answer.result);
+    };
+    const failed = (error: Error) => lost(error);
+    const ended = () => lost(new Error('a hashing thread ended'));
+    /** A thread that dies takes its one job with it, not its place. */
+    const lost = (error: Error) => {
+      settle();
+      workers.delete(worker);
+      reject(closed ? busy() : error);
+      const next = closed ? undefined : waiting.shift();
+      if (next) give(start(), next);
+    };
+    worker.on('message', answered).on('error', failed).on('exit', ended).ref();
+    worker.postMessage(job);
+  };
+
+  const run = (job: HashingJob): Promise<string | boolean> =>
+    new Promise((resolve, reject) => {
+      const one = { job, resolve, reject };
+      const worker = idle.pop() ?? (workers.size < threads ? start() : undefined);
+      if (closed) reject(busy());
+      else if (worker) give(worker, one);
+      else if (waiting.length < queue) waiting.push(one);
+      else reject(busy());
+    });
+
+  return {
+    hash: (password, cost) => run({ password, cost }) as Promise<string>,
+    verify: (phc, password) => run({ password, phc }) as Promise<boolean>,
+    async close() {
+      closed = true;
+      for (const one of waiting.splice(0)) one.reject(busy());
+      await Promise.all([...workers].map((worker) => worker.terminate()));
+      workers.clear();
+    },
+  };
+}

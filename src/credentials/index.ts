@@ -1,0 +1,28 @@
+/**
+ * How a person proves who they are: passwords and what makes a good one, the codes and links of letters, and how often any
+ * of it may be tried. Also the journeys that two doors share: to register, to verify an address, to get a new password.
+ * Leaves to others who the person is and what state the account is in (users), what stands once they are in
+ * (sessions), how a letter looks (mail) and every page (the doors).
+ */
+export { acrOf, acrValues, assuranceLevels, satisfies } from './assurance.ts';
+export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
+export { budgets } from './budgets.ts';
+export {
+  type Captcha,
+  type CaptchaChallenge,
+  type CaptchaKind,
+  type CaptchaSettings,
+  createCaptcha,
+} from './captcha.ts';
+export { deviceLife } from './devices.ts';
+export type { Cost } from './hashing.ts';
+export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
+export {
+  type Assessment,
+  createPasswordPolicy,
+  type PasswordContext,
+  type PasswordFault,
+  type PasswordPolicy,
+  type PasswordPolicySettings,
+} from './policy.ts';
+export { createProofs, type IssuedProof, type Proof, type ProofPurpose, type Proofs } from './proofs.ts';

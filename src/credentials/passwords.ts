@@ -1,0 +1,131 @@
+import type { Db } from '../platform/db/index.ts';
+import { type Clock, type Log, Refusal, randomToken } from '../platform/index.ts';
+import { type Cost, createHashing } from './hashing.ts';
+import { assertUsable, isOutdated } from './phc.ts';
+
+/** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 10 ms. */
+export const defaultCost: Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+/** A password hashed and ready to be stored; made before a transaction opens, since the making takes long. */
+export interface Prepared {
+  readonly hash: string;
+}
+
+export interface Passwords {
+  /** Hashes. @throws Refusal `credential.busy` (unavailable), `password.too_long` (invalid) */
+  prepare(password: string): Promise<Prepared>;
+  /** Stores in the open transaction, in place of any other. */
+  store(userId: string, prepared: Prepared): Promise<void>;
+  /** {@link prepare} and {@link store}, for when no transaction is open. */
+  set(userId: string, password: string): Promise<void>;
+  /**
+   * Whether this is the person's password. Without a person (an unknown address), and for a person without a
+   * password, the same statement and the same hashing are done and the answer is no.
+   * A right password whose hash was made with other parameters is hashed anew.
+   */
+  check(userId: string | undefined, password: string): Promise<boolean>;
+  has(userId: string): Promise<boolean>;
+  changedAt(userId: string): Promise<Date | undefined>;
+  remove(userId: string): Promise<void>;
+  /** Takes over an argon2 hash (PHC string) from elsewhere. @throws Refusal `password.hash_unusable` (invalid) */
+  importHash(userId: string, phc: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Longest text that is looked at. A password of 256 code points is shorter, however it is encoded. */
+const mostUnits = 1024;
+const nobody = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * One spelling for what looks the same: NFKC, as NIST SP 800-63B asks of verifiers, so that a password typed on
+ * another keyboard or system still matches. (Nothing is trimmed or folded: case and spaces count.)
+ */
+export const normalisePassword = (password: string): string => password.slice(0, mostUnits).normalize('NFKC');
+
+/**
+ * @param options.settings.cost argon2id's parameters
+ * @param options.settings.threads hashing threads, default one a core
+ * @param options.settings.queue most that wait for a thread
+ */
+export function createPasswords(options: {
+  db: Db;
+  clock: Clock;
+  log: Log;
+  settings?: { cost?: Cost; threads?: number; queue?: number };
+}): Passwords {
+  const { db, clock, log, settings = {} } = options;
+  const cost = settings.cost ?? defaultCost;
+  const hashing = createHashing(settings);
+  /** What a password is checked against when there is none: made once, of nothing anybody knows. */
+  let dummy: Promise<string> | undefined;
+  const decoy = (): Promise<string> => {
+    dummy ??= hashing.hash(randomToken(), cost).catch((error: unknown) => {
+      dummy = undefined;
+      throw error;
+    });
+    return dummy;
+  };
+
+  const stored = async (userId: string): Promise<string | undefined> =>
+    (await db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash;
+
+  const rehash = async (userId: string, password: string, old: string): Promise<void> => {
+    try {
+      const fresh = await hashing.hash(password, cost);
+      // Only in place of what was checked: the password may have been changed meanwhile.
+      await db.query('update password set hash = $1 where user_id = $2 and hash = $3', [fresh, userId, old]);
+    } catch (error) {
+      log.warn({ err: error, userId }, 'a password could not be hashed anew: left for the next sign-in');
+    }
+  };
+
+  const passwords: Passwords = {
+    async prepare(password) {
+      if (password.length > mostUnits) throw new Refusal('password.too_long', { kind: 'invalid' });
+      return { hash: await hashing.hash(normalisePassword(password), cost) };
+    },
+
+    async store(userId, { hash }) {
+      await db.query(
+        `insert into password (user_id, hash, changed_at) values ($1, $2, $3)
+         on conflict (user_id) do update set hash = excluded.hash, changed_at = excluded.changed_at`,
+        [userId, hash, clock.now()],
+      );
+    },
+
+    async set(userId, password) {
+      await passwords.store(userId, await passwords.prepare(password));
+    },
+
+    async check(userId, password) {
+      const found = await stored(userId ?? nobody);
+      const spelled = normalisePassword(password);
+      const matches = await hashing.verify(found ?? (await decoy()), spelled);
+      if (!matches || found === undefined || userId === undefined) return false;
+      // What was cut off must not have been what made it wrong.
+      if (password.length > mostUnits) return false;
+      if (isOutdated(found, cost)) await rehash(userId, spelled, found);
+      return true;
+    },
+
+    has: async (userId) => (await stored(userId)) !== undefined,
+
+    changedAt: async (userId) =>
+      (await db.query<{ changed_at: Date }>('select changed_at from password where user_id = $1', [userId]))[0]
+        ?.changed_at,
+
+    async remove(userId) {
+      await db.query('delete from password where user_id = $1', [userId]);
+    },
+
+    async importHash(userId, phc) {
+      assertUsable(phc);
+      await passwords.store(userId, { hash: phc });
+    },
+
+    close: () => hashing.close(),
+  };
+  // The first stranger must not take longer than the second.
+  decoy().catch((error: unknown) => log.debug({ err: error }, 'no hash to compare strangers with yet'));
+  return passwords;
+}
