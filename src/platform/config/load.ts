@@ -39,7 +39,7 @@ export function loadSettings({ env, cwd }: { env: Environment; cwd: string }): S
   const port = Number(at(tree, 'server.port'));
   if (tree.issuer === undefined && mode !== 'production') {
     const protocol = at(tree, 'server.tls.cert_file') === undefined ? 'http' : 'https';
-    tree.issuer = `${protocol}://localhost:${Number.isInteger(port) ? port : 3000}`;
+    tree.issuer = URL.parse(`${protocol}://localhost:${port}`)?.origin ?? `${protocol}://localhost`;
   }
   if (tree.secrets === undefined && mode !== 'production') tree.secrets = ownSecret(tree.data as string, faults);
 
@@ -96,7 +96,10 @@ function readYaml(file: string, faults: Fault[]): Branch {
   };
   try {
     const content: unknown = parseYaml(readFileSync(file, 'utf8')) ?? {};
-    return isBranch(content) ? content : refuse('holds no settings');
+    if (!isBranch(content)) return refuse('holds no settings');
+    // It decides which files are read, so no file can.
+    if ('mode' in content) faults.push({ setting: 'mode', problem: `is set in ${file}`, right: 'NODE_ENV instead' });
+    return content;
   } catch (error) {
     if (error instanceof YAMLError) return refuse(`is not YAML: ${error.message.split('\n')[0]}`);
     return refuse(`cannot be read (${(error as NodeJS.ErrnoException).code})`);

@@ -27,7 +27,7 @@ const always: Rule[] = [
           'for the embedded server in the data directory',
       ],
     database.url !== undefined &&
-      (URL.parse(database.url)?.pathname ?? '/') === '/' && [
+      (URL.parse(database.url)?.pathname ?? '').length < 2 && [
         'database.url',
         'names no database',
         'postgresql://…/cardea',

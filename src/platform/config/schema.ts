@@ -79,7 +79,7 @@ export const schema = section('All settings', {
       'Whose X-Forwarded-* headers are believed',
     ),
     client_certificate_header: z
-      .string()
+      .string({ error: 'the name of a header' })
       .regex(/^[a-z][a-z0-9-]*$/i, 'the name of a header, as x-client-cert')
       .optional()
       .describe('In which a trusted proxy that ends TLS hands on the client certificate (PEM, URL-encoded)'),
@@ -118,7 +118,7 @@ export const schema = section('All settings', {
   branding: section('How the pages and letters look until the console says otherwise', {
     name: text(60).describe('Whose sign-in it is'),
     logo: z
-      .string()
+      .string({ error: 'an https:// or data:image/ URL' })
       .regex(/^(https:\/\/|data:image\/(svg\+xml|png|webp|jpeg);base64,|\/)/, 'an https:// or data:image/ URL')
       .optional()
       .describe('A picture, at least 60 pixels high'),
@@ -129,7 +129,7 @@ export const schema = section('All settings', {
     terms_url: page().describe('The terms of service'),
     privacy_url: page().describe('The privacy statement'),
     support_url: z
-      .string()
+      .string({ error: 'a URL that begins with https:// or mailto:' })
       .regex(/^(https?:\/\/|mailto:)/, 'a URL that begins with https:// or mailto:')
       .optional()
       .describe('Where a person finds help'),
