@@ -1,0 +1,174 @@
+import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider';
+import { type Clock, secondsAfter, sha256 } from '../platform/index.ts';
+import type { KeyValue } from '../platform/kv/index.ts';
+import { graceSeconds } from './artifacts.ts';
+import type { Authorization, Authorizations, Changes, createRegistry, Ended, SessionRecord } from './registry.ts';
+
+/** How long a rotated session id still leads to its session, for the requests that were under way with it. */
+const aliasSeconds = 30;
+/** How stale "last seen" and the expiry in the registry may be, so that not each request writes a row. */
+const touchSeconds = 60;
+
+/** What a request found, to tell afterwards what it changed. */
+interface AsRead {
+  record: Pick<SessionRecord, 'authTime' | 'acr' | 'amr' | 'seenAt'>;
+  authorizations: Map<string, string>;
+}
+
+export interface RequestFacts {
+  /** The engine is replacing this id by a new one: a rotation, not the end of the session. */
+  isRotation(id: string): boolean;
+  ip: string | undefined;
+  userAgent: string | undefined;
+}
+
+/** Read from the engine's context of the request at hand. */
+export function currentRequest(): RequestFacts {
+  const ctx = Provider.ctx;
+  const session = ctx?.oidc?.session as { jti?: string; oldId?: string } | undefined;
+  return {
+    isRotation: (id) => session?.oldId === id && session.jti !== id,
+    ip: ctx?.ip,
+    userAgent: ctx?.get('user-agent') || undefined,
+  };
+}
+
+/**
+ * The engine writes whole session documents, and the last writer would win. Here a session is two things: under each
+ * cookie id (hashed) a small fleeting document that names its uid, and, once somebody has signed in, the registry's
+ * row, which holds the truth: account, strength, authorizations. So requests in parallel merge what they changed, a
+ * session ended by anyone is gone for all at once, and losing the fleeting half loses no grant that hangs on a session.
+ *
+ * ```
+ *   cookie id ──▶ document {uid, state}  ──▶ registry row (uid): living? account, auth time, authorizations
+ *   old id ─(30 s)─▶ the same uid              ▲ findByUid, for tokens bound to a session, asks only here
+ * ```
+ */
+export function createSessionAdapter(deps: {
+  kv: KeyValue;
+  registry: ReturnType<typeof createRegistry>;
+  clock: Clock;
+  request: () => RequestFacts;
+  /** Ends the session for good; tells who wants to know. */
+  end: (uid: string) => Promise<unknown>;
+  /** Applications were signed out of a session that goes on: makes the change and tells, all or nothing. */
+  leave: (left: Ended[], change: () => Promise<void>) => Promise<void>;
+}): Adapter {
+  const { kv, registry, clock, request, end, leave } = deps;
+  const keyOf = (id: string) => `Session:${sha256(id)}`;
+  // The engine changes the very object we gave it, so the object itself can be asked what it was.
+  const asRead = new WeakMap<object, AsRead>();
+
+  const remember = (record: AsRead['record'], authorizations: Authorizations) => {
+    const entries = Object.entries(authorizations).map(([clientId, one]) => [clientId, JSON.stringify(one)] as const);
+    asRead.set(authorizations, { record, authorizations: new Map(entries) });
+  };
+
+  const document = (record: SessionRecord): AdapterPayload => {
+    remember(record, record.authorizations);
+    return {
+      kind: 'Session',
+      uid: record.uid,
+      accountId: record.accountId,
+      loginTs: epoch(record.authTime),
+      ...(record.acr !== undefined && { acr: record.acr }),
+      ...(record.amr !== undefined && { amr: record.amr }),
+      ...(!record.remember && { transient: true }),
+      authorizations: record.authorizations as AdapterPayload['authorizations'],
+      iat: epoch(record.createdAt),
+      exp: epoch(record.expiresAt),
+    };
+  };
+
+  /** @returns without a word to the registry when nothing changed that is worth a write */
+  const register = async (payload: AdapterPayload, expiresIn: number) => {
+    const authorizations = (payload.authorizations ?? {}) as Authorizations;
+    const now = clock.now();
+    const expiresAt = secondsAfter(now, expiresIn);
+    const signIn = {
+      uid: payload.uid!,
+      accountId: payload.accountId!,
+      authTime: new Date(payload.loginTs! * 1000),
+      acr: payload.acr,
+      amr: payload.amr,
+      remember: !payload.transient,
+      expiresAt,
+    };
+    const before = asRead.get(authorizations);
+    const changes = changesSince(before, authorizations);
+    if (!before || isNewSignIn(before, payload)) {
+      const { ip, userAgent } = request();
+      await registry.signIn({ ...signIn, ip, userAgent }, changes);
+    } else if (isChange(changes) || secondsAfter(before.record.seenAt, touchSeconds) <= now) {
+      const update = () => registry.update(signIn.uid, expiresAt, changes);
+      if (changes.removed.length === 0) await update();
+      else await leave(partsLeft(before, changes.removed, signIn), update);
+    } else return;
+    remember({ ...signIn, seenAt: now }, authorizations);
+  };
+
+  return {
+    async upsert(id, payload, expiresIn) {
+      // The registry first: it may refuse.
+      if (payload.accountId) await register(payload, expiresIn!);
+      const { jti, authorizations, ...kept } = payload;
+      await kv.put(keyOf(id), JSON.stringify(kept), expiresIn! + graceSeconds);
+    },
+    async find(id) {
+      const value = await kv.get(keyOf(id));
+      if (value === undefined) return undefined;
+      const kept: AdapterPayload = JSON.parse(value);
+      if (!kept.accountId) return { ...kept, jti: id };
+      const record = await registry.find(kept.uid!);
+      if (record?.accountId !== kept.accountId) return undefined;
+      return { ...kept, ...document(record), exp: kept.exp, jti: id };
+    },
+    async findByUid(uid) {
+      const record = await registry.find(uid);
+      return record && document(record);
+    },
+    async destroy(id) {
+      const key = keyOf(id);
+      const value = await kv.get(key);
+      if (value === undefined) return;
+      const { accountId, uid }: AdapterPayload = JSON.parse(value);
+      // Only the id of somebody signed in keeps leading anywhere: an id from before the sign-in may have been planted
+      // by an attacker (session fixation) and must not lead to what came after.
+      if (accountId && request().isRotation(id)) return kv.put(key, value, aliasSeconds);
+      if (accountId) await end(uid!);
+      await kv.remove(key);
+    },
+    async consume() {},
+    async revokeByGrantId() {},
+    async findByUserCode() {
+      return undefined;
+    },
+  };
+}
+
+const epoch = (date: Date): number => Math.floor(date.getTime() / 1000);
+
+const isNewSignIn = ({ record }: AsRead, payload: AdapterPayload): boolean =>
+  epoch(record.authTime) !== payload.loginTs ||
+  record.acr !== payload.acr ||
+  JSON.stringify(record.amr) !== JSON.stringify(payload.amr);
+
+function changesSince(before: AsRead | undefined, authorizations: Authorizations): Changes {
+  const entries = Object.entries(authorizations);
+  return {
+    set: Object.fromEntries(entries.filter(([id, one]) => before?.authorizations.get(id) !== JSON.stringify(one))),
+    removed: [...(before?.authorizations.keys() ?? [])].filter((clientId) => !(clientId in authorizations)),
+  };
+}
+
+const isChange = ({ set, removed }: Changes): boolean => removed.length > 0 || Object.keys(set).length > 0;
+
+const partsLeft = (
+  before: AsRead,
+  clientIds: string[],
+  { uid, accountId }: { uid: string; accountId: string },
+): Ended[] =>
+  clientIds.map((clientId) => {
+    const { sid }: Authorization = JSON.parse(before.authorizations.get(clientId)!);
+    return { accountId, sessionUid: uid, clientId, sid };
+  });

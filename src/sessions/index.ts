@@ -1,0 +1,125 @@
+/**
+ * What was granted and still stands: the artifact store of the protocol engine (grants, tokens, codes, sessions), the
+ * registry of sign-in sessions, their listing and their ending. It knows a user only as an id and asks `mayHold`
+ * whether that id may be given something; it leaves who people are to `users` and applications to `clients`.
+ *
+ * Two halves. Durable, always in PostgreSQL: grants, refresh tokens, registration tokens, the session registry, marks
+ * of revoked JWTs. Fleeting, in Redis when there is one, else in PostgreSQL: the rest; losing it costs a new sign-in.
+ */
+import type { Adapter } from 'oidc-provider';
+import type { Db } from '../platform/db/index.ts';
+import type { Clock, RedisConnection, Vault } from '../platform/index.ts';
+import { createPostgresKeyValue, createRedisKeyValue } from '../platform/kv/index.ts';
+import { createFleetingAdapter, createReplayAdapter, fleetingModels } from './artifacts.ts';
+import { type CleanedUp, createCleanUp } from './clean-up.ts';
+import { createEnding, type EndedListener } from './ending.ts';
+import { createSessionAdapter, currentRequest, type RequestFacts } from './engine-session.ts';
+import { createFleeting, type Fleeting } from './fleeting.ts';
+import { createGrants, type GrantSummary } from './grants.ts';
+import { createRegistrationTokenAdapter } from './registration-tokens.ts';
+import { createRegistry, type Ended, type SessionRecord } from './registry.ts';
+import { createRevokedJwts } from './revoked-jwts.ts';
+import { tellUnavailable } from './unavailable.ts';
+
+export { StoreUnavailable } from './unavailable.ts';
+export type { CleanedUp, Ended, EndedListener, Fleeting, GrantSummary, RequestFacts, SessionRecord };
+
+export interface Sessions {
+  /** The engine's storage for a model (all but `Client`). A store out of reach becomes {@link StoreUnavailable}, 503. */
+  adapter(model: string): Adapter;
+  fleeting: Fleeting;
+
+  /** Sign-in sessions that live, the one used last first. */
+  listOf(accountId: string): Promise<SessionRecord[]>;
+  find(uid: string): Promise<SessionRecord | undefined>;
+  /** Notes that a session is in use; the engine's own writes do so already, at most once a minute. */
+  touch(uid: string): Promise<void>;
+  grantsOf(accountId: string): Promise<GrantSummary[]>;
+  /** Whether what hangs on the grant may be used. */
+  isGrantLive(grantId: string): Promise<boolean>;
+  /** Revokes one JWT access token; the mark stays until `expiresAt`, the token's own `exp`. */
+  revokeJwt(jti: string, expiresAt: Date): Promise<void>;
+  isJwtRevoked(jti: string): Promise<boolean>;
+
+  /**
+   * Ends every session and grant of an account, in the caller's transaction if one is open. Whatever hung on them, in
+   * whatever format, is refused at its next use. @param options.except uid of a session to keep, with its grants
+   */
+  endAllOf(accountId: string, reason: string, options?: { except?: string }): Promise<Ended[]>;
+  /** Ends one session and its grants, except those with offline access. */
+  endSession(uid: string, reason: string): Promise<Ended[]>;
+  /** Ends a grant and all that hangs on it, by one row. @returns whether it lived */
+  endGrant(grantId: string, reason: string): Promise<boolean>;
+  /** Ends all grants of an application and its registration tokens. */
+  endClient(clientId: string, reason: string): Promise<void>;
+  /** Hears each ending inside its transaction: by the engine at sign-out, by a person, by an administrator. */
+  onEnded(listener: EndedListener): void;
+
+  /** Deletes what expired, in small batches; call it every minute or so, from any number of processes. */
+  cleanUp(): Promise<CleanedUp & { fleeting: number }>;
+}
+
+/**
+ * @param deps.redis where the fleeting half lives; PostgreSQL without it
+ * @param deps.mayHold whether an account may be given sessions and grants. Asked inside the transaction that writes
+ *   them; it must lock the account against being stopped until that transaction ends
+ * @param deps.request what is known of the request at hand; by default read from the engine's context
+ */
+export function createSessions(deps: {
+  db: Db;
+  redis?: RedisConnection | undefined;
+  clock: Clock;
+  vault: Vault;
+  mayHold: (accountId: string) => Promise<boolean>;
+  request?: () => RequestFacts;
+}): Sessions {
+  const { db, redis, clock, vault, mayHold, request = currentRequest } = deps;
+  const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
+  const grants = createGrants({ db, clock, mayHold });
+  const registry = createRegistry({ db, clock, mayHold });
+  const { signOut, leave, ...ending } = createEnding({ db, grants, registry });
+  const revokedJwts = createRevokedJwts({ db, clock });
+  const cleanUp = createCleanUp({ db, clock });
+
+  const build = (model: string): Adapter => {
+    const fleetingModel = fleetingModels[model];
+    if (fleetingModel) return createFleetingAdapter(model, fleetingModel, { kv, vault });
+    switch (model) {
+      case 'Grant':
+        return grants.grantAdapter;
+      case 'RefreshToken':
+        return grants.refreshTokenAdapter;
+      case 'InitialAccessToken':
+      case 'RegistrationAccessToken':
+        return createRegistrationTokenAdapter(model, { db });
+      case 'ReplayDetection':
+        return createReplayAdapter(kv);
+      case 'Session':
+        return createSessionAdapter({ kv, registry, clock, request, end: signOut, leave });
+      default:
+        throw new Error(`no place is known for the model ${model}`);
+    }
+  };
+
+  // One adapter a model, whoever asks: providers come and go with keys and configuration.
+  const adapters = new Map<string, Adapter>();
+  const adapter = (model: string): Adapter => {
+    const known = adapters.get(model) ?? tellUnavailable(build(model));
+    adapters.set(model, known);
+    return known;
+  };
+
+  return {
+    ...ending,
+    adapter,
+    fleeting: createFleeting({ kv, vault }),
+    listOf: registry.listOf,
+    find: registry.find,
+    touch: registry.touch,
+    grantsOf: grants.grantsOf,
+    isGrantLive: grants.isLive,
+    revokeJwt: revokedJwts.revoke,
+    isJwtRevoked: revokedJwts.isRevoked,
+    cleanUp: async () => ({ ...(await cleanUp()), fleeting: await kv.cleanUp() }),
+  };
+}

@@ -1,0 +1,194 @@
+import { errors } from 'oidc-provider';
+import type { Db } from '../platform/db/index.ts';
+import type { Clock } from '../platform/index.ts';
+
+/** What the engine keeps in a session for one application. */
+export interface Authorization {
+  sid?: string;
+  grantId?: string;
+  /** The grant outlives signing out: the application was given offline access. */
+  persistsLogout?: boolean;
+}
+
+export type Authorizations = Record<string, Authorization>;
+
+/** A sign-in session. */
+export interface SessionRecord {
+  uid: string;
+  accountId: string;
+  createdAt: Date;
+  seenAt: Date;
+  expiresAt: Date;
+  /** When the person last proved who they are, how strongly (`acr`) and by what (`amr`). */
+  authTime: Date;
+  acr: string | undefined;
+  amr: string[] | undefined;
+  remember: boolean;
+  ip: string | undefined;
+  userAgent: string | undefined;
+  authorizations: Authorizations;
+}
+
+/** One application's part in a session that ended: what a back-channel logout needs. */
+export interface Ended {
+  accountId: string;
+  sessionUid: string;
+  clientId: string;
+  sid: string | undefined;
+}
+
+export interface SignIn {
+  uid: string;
+  accountId: string;
+  authTime: Date;
+  acr: string | undefined;
+  amr: string[] | undefined;
+  remember: boolean;
+  expiresAt: Date;
+  ip: string | undefined;
+  userAgent: string | undefined;
+}
+
+/** What a request changed in a session's authorizations; the rest belongs to other requests. */
+export interface Changes {
+  set: Authorizations;
+  removed: string[];
+}
+
+interface Row {
+  uid: string;
+  account_id: string;
+  created_at: string;
+  seen_at: string;
+  expires_at: string;
+  auth_time: string;
+  acr: string | null;
+  amr: string[] | null;
+  remember: boolean;
+  ip: string | null;
+  user_agent: string | null;
+  authorizations: Authorizations;
+}
+
+const sessionEnded = () => new errors.AccessDenied('the session has ended');
+
+/**
+ * One row for each session somebody signed in to, always in PostgreSQL: it decides whether the session lives, whoever
+ * else still holds a copy, and an ended one stays ended however late a write arrives.
+ */
+export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId: string) => Promise<boolean> }) {
+  const { db, clock, mayHold } = deps;
+
+  return {
+    /**
+     * A new session, or a stronger sign-in on one that lives.
+     * @throws AccessDenied when the account may hold no session, or the session has ended
+     */
+    async signIn(signIn: SignIn, changes: Changes): Promise<void> {
+      const now = clock.now();
+      await db.transact(async () => {
+        // Locks the account against being stopped until we commit: no session is born after a stop.
+        if (!(await mayHold(signIn.accountId))) throw new errors.AccessDenied('the account may hold no session');
+        const rows = await db.query(
+          `insert into session as s (uid, account_id, created_at, seen_at, expires_at, auth_time, acr, amr, remember,
+             ip, user_agent, authorizations)
+           values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           on conflict (uid) do update set seen_at = excluded.seen_at, expires_at = excluded.expires_at,
+             auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, remember = excluded.remember,
+             authorizations = (s.authorizations - $12::text[]) || excluded.authorizations
+             where s.ended_at is null and s.account_id = excluded.account_id
+           returning 1`,
+          [
+            signIn.uid,
+            signIn.accountId,
+            now,
+            signIn.expiresAt,
+            signIn.authTime,
+            signIn.acr ?? null,
+            signIn.amr ?? null,
+            signIn.remember,
+            signIn.ip ?? null,
+            signIn.userAgent?.slice(0, 500) ?? null,
+            JSON.stringify(changes.set),
+            changes.removed,
+          ],
+        );
+        if (rows.length === 0) throw sessionEnded();
+      });
+    },
+
+    /**
+     * Notes that the session is in use, and merges what this request changed: of parallel requests none is lost.
+     * @throws AccessDenied when the session has ended
+     */
+    async update(uid: string, expiresAt: Date, changes: Changes): Promise<void> {
+      const rows = await db.query(
+        `update session set seen_at = $2, expires_at = $3, authorizations = (authorizations - $4::text[]) || $5::jsonb
+           where uid = $1 and ended_at is null returning 1`,
+        [uid, clock.now(), expiresAt, changes.removed, JSON.stringify(changes.set)],
+      );
+      if (rows.length === 0) throw sessionEnded();
+    },
+
+    async touch(uid: string): Promise<void> {
+      await db.query(`update session set seen_at = $2 where uid = $1 and ended_at is null`, [uid, clock.now()]);
+    },
+
+    /** The session, if it lives. */
+    async find(uid: string): Promise<SessionRecord | undefined> {
+      const [row] = await db.query<Row>(
+        `select * from session where uid = $1 and ended_at is null and expires_at > $2`,
+        [uid, clock.now()],
+      );
+      return row && record(row);
+    },
+
+    async listOf(accountId: string): Promise<SessionRecord[]> {
+      const rows = await db.query<Row>(
+        `select * from session where account_id = $1 and ended_at is null and expires_at > $2 order by seen_at desc`,
+        [accountId, clock.now()],
+      );
+      return rows.map(record);
+    },
+
+    /** Ends the living sessions that `where` names. @returns them as they were */
+    async end(where: string, params: unknown[], reason: string): Promise<SessionRecord[]> {
+      const rows = await db.query<Row>(
+        `update session set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning *`,
+        [clock.now(), reason, ...params],
+      );
+      return rows.map(record);
+    },
+
+    /** Takes one application out of all living sessions. */
+    async forgetClient(clientId: string): Promise<void> {
+      await db.query(
+        `update session set authorizations = authorizations - $1::text where ended_at is null and authorizations ? $1`,
+        [clientId],
+      );
+    },
+  };
+}
+
+const record = (row: Row): SessionRecord => ({
+  uid: row.uid,
+  accountId: row.account_id,
+  createdAt: new Date(row.created_at),
+  seenAt: new Date(row.seen_at),
+  expiresAt: new Date(row.expires_at),
+  authTime: new Date(row.auth_time),
+  acr: row.acr ?? undefined,
+  amr: row.amr ?? undefined,
+  remember: row.remember,
+  ip: row.ip ?? undefined,
+  userAgent: row.user_agent ?? undefined,
+  authorizations: row.authorizations,
+});
+
+export const applicationsOf = (session: SessionRecord): Ended[] =>
+  Object.entries(session.authorizations).map(([clientId, { sid }]) => ({
+    accountId: session.accountId,
+    sessionUid: session.uid,
+    clientId,
+    sid,
+  }));
