@@ -1,0 +1,119 @@
+import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
+import type { Page } from '../platform/views.ts';
+
+/** What people see when they come by a link or on their own, with no sign-in under way. */
+
+const email: FieldSpec = { name: 'email', type: 'email', autocomplete: 'username', required: true, maxlength: 254 };
+
+const fresh = (name: string, min: number): FieldSpec => ({
+  name,
+  type: 'password',
+  label: 'label.new_password',
+  hint: 'hint.password',
+  hintParams: { min },
+  autocomplete: 'new-password',
+  required: true,
+  maxlength: 1024,
+});
+
+const page = (name: string): Page => ({ page: `account/${name}`, title: `account.${name}.title` });
+
+/**
+ * The link from a verification letter. `ask` changes nothing: POST /account/verify {token}. `expired` offers a new letter:
+ * POST /account/verify/send {token} when the token still tells whose it was, else {email}.
+ */
+export function verifyConfirmPage(
+  input: Typed & {
+    state: 'ask' | 'done' | 'expired';
+    token?: string;
+    /** The address that is confirmed, when the token is live. */
+    address?: string;
+    /** Where to go on: the interrupted sign-in or `/`. */
+    next?: string;
+  },
+) {
+  const known = input.state === 'expired' && !input.token;
+  return {
+    ...page('verify'),
+    title: `account.verify.${input.state}.title`,
+    state: input.state,
+    token: input.token ?? '',
+    address: input.address,
+    next: input.next,
+    form: createForm(input.state === 'ask' ? '/account/verify' : '/account/verify/send', known ? [email] : [], input),
+  };
+}
+
+/** The link from a reset letter. POST /account/reset {token, password}; expired: a way to /account/forgot. */
+export function resetPage(
+  input: Typed & {
+    token: string;
+    minLength: number;
+    identifier?: string;
+    state?: 'ask' | 'done' | 'expired';
+    next?: string;
+  },
+) {
+  const state = input.state ?? 'ask';
+  return {
+    ...page('reset'),
+    title: `account.reset.${state}.title`,
+    state,
+    token: input.token,
+    identifier: input.identifier,
+    next: input.next,
+    forgot: '/account/forgot',
+    form: createForm('/account/reset', [{ ...fresh('password', input.minLength), autofocus: true }], input),
+  };
+}
+
+/** POST /account/forgot {email} */
+export function forgotPage(input: Typed = {}) {
+  return { ...page('forgot'), form: createForm('/account/forgot', [{ ...email, autofocus: true }], input) };
+}
+
+/** The same words whether or not the address is known. `what`: the letter that is on its way. */
+export function sentPage(input: { address?: string; what: 'reset' | 'verify'; minutes?: number }) {
+  return {
+    ...page('sent'),
+    address: input.address,
+    what: input.what,
+    minutes: input.minutes ?? 30,
+    again: input.what === 'reset' ? '/account/forgot' : '/account/verify/send',
+  };
+}
+
+/**
+ * Change of password. POST /account/password {current, password}, and {email} first when nobody is signed in here.
+ * @param input.identifier the address of the person signed in
+ */
+export function passwordPage(input: Typed & { minLength: number; identifier?: string | undefined }) {
+  const fields: FieldSpec[] = [
+    ...(input.identifier ? [] : [email]),
+    {
+      name: 'current',
+      type: 'password',
+      label: 'label.current_password',
+      autocomplete: 'current-password',
+      required: true,
+      maxlength: 1024,
+    },
+    fresh('password', input.minLength),
+  ];
+  return {
+    ...page('password'),
+    identifier: input.identifier,
+    forgot: '/account/forgot',
+    form: createForm('/account/password', fields, input),
+  };
+}
+
+/** Done; other devices were signed out. */
+export function passwordChangedPage(input: { next?: string | undefined } = {}) {
+  return { ...page('password-changed'), next: input.next };
+}
+
+/** The letter's link was opened in another browser than the one that waits. */
+export function elsewherePage(input: { next?: string | undefined } = {}) {
+  return { ...page('elsewhere'), next: input.next };
+}

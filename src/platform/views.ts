@@ -1,0 +1,195 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { Eta } from 'eta';
+import { type Assets, createAssets } from './assets.ts';
+import { type Branding, type BrandingInput, createBranding } from './branding.ts';
+import type { Problem } from './form.ts';
+import type { Log } from './log.ts';
+import type { Params } from './message.ts';
+import { createWords, type Locale, type Say, type Wishes } from './words.ts';
+
+/** What a page needs to know of the request it answers. */
+export interface PageContext {
+  locale: Locale;
+  /** Of this response's Content-Security-Policy. */
+  nonce: string;
+  /** The value of the hidden field `csrf` in every form of ours. */
+  csrf: string;
+  /** Path and query of this page: where the language switch leads, with `lang` added. */
+  url: string;
+  /** Forces one scheme; the person's own otherwise. */
+  theme?: 'light' | 'dark' | undefined;
+  /** What an application changes of the look while one signs in to it. */
+  clientBranding?: Partial<BrandingInput> | undefined;
+}
+
+export interface Letter {
+  subject: string;
+  text: string;
+  html: string;
+}
+
+/** What a view-model function of a door hands over. */
+export interface Page {
+  /** The template, such as `signin/identifier`. */
+  page: string;
+  /** Code of the words for the title of the tab. */
+  title: string;
+  titleParams?: Params;
+}
+
+export interface Views {
+  /** The whole HTML document. */
+  render(page: string, model: object, context: PageContext): string;
+  /** A letter of `views/mail/<letter>`, ready to be sent. The subject is one line whatever the parameters hold. */
+  renderLetter(letter: string, params: Params, locale: Locale): Letter;
+  locales: Locale[];
+  /** The best language for a person: their own choice, then the application's wish, then the browser's. */
+  negotiate(wishes: Wishes): Locale;
+  words(locale: Locale): Say;
+  /** Serves the stylesheet and scripts. */
+  assets: Assets;
+}
+
+export interface ViewsOptions {
+  /** The folder `views`. */
+  dir: string;
+  /** What it is, or how to find out: the wizard changes it while we run. */
+  branding: Branding | (() => Branding);
+  log?: Log | undefined;
+  /** Templates compiled once at the start, no pseudo-locale. */
+  production?: boolean | undefined;
+  /** Unknown message codes throw: for tests. */
+  strict?: boolean | undefined;
+}
+
+/** The pages' renderer: eta with escaping on, one stylesheet, words by code. */
+export function createViews(options: ViewsOptions): Views {
+  const { dir, log, production = false, strict = false } = options;
+  const assets = createAssets({ dir: join(dir, 'assets'), fresh: !production });
+  const words = createWords({ dir, pseudo: !production, strict, ...(log ? { log } : {}) });
+  const shared = { autoEscape: true, cache: production, cacheFilepaths: production, debug: !production };
+  // Directly at hand in every template: t says a word, th one with markup in it, has asks for one, when formats.
+  const eta = new Eta({ ...shared, views: dir, functionHeader: 'const { t, th, has, problem, asset } = it;' });
+  const plain = new Eta({
+    ...shared,
+    views: dir,
+    autoEscape: false,
+    autoTrim: false,
+    functionHeader: 'const { t, th, has } = it;',
+  });
+  if (production) precompile(eta, dir);
+
+  const branding = () => (typeof options.branding === 'function' ? options.branding() : options.branding);
+  const branded = createRebranding(log);
+
+  /** What is wrong, in words; a reason nobody has put into words yet is still an answer, and a line in the log. */
+  const problemIn = (locale: Locale) => {
+    const say = words.words(locale);
+    return ({ code, params }: Problem) => {
+      if (strict || words.has(`problem.${code}`)) return say(`problem.${code}`, params);
+      log?.warn({ code }, 'no words for this problem');
+      return say('problem.other');
+    };
+  };
+
+  return {
+    locales: words.locales,
+    negotiate: words.negotiate,
+    words: words.words,
+    assets,
+    render(page, model, context) {
+      const { locale } = context;
+      return eta.render(`/${page}`, {
+        ...model,
+        ...context,
+        page,
+        t: words.words(locale),
+        th: words.markup(locale),
+        has: words.has,
+        problem: problemIn(locale),
+        asset: assets.url,
+        lang: words.language(locale),
+        dir: words.direction(locale),
+        languages: languagesOf(words.locales, context),
+        brand: branded(branding(), context.clientBranding),
+      });
+    },
+    renderLetter(letter, params, locale) {
+      const model = {
+        ...params,
+        t: words.words(locale),
+        th: words.markup(locale),
+        has: words.has,
+        lang: words.language(locale),
+        dir: words.direction(locale),
+        brand: branding(),
+        params: { organisation: branding().name, ...params },
+      };
+      const folder = `/mail/${letter}`;
+      return {
+        subject: oneLine(plain.render(`${folder}/subject`, model)),
+        text: `${plain
+          .render(`${folder}/text`, model)
+          .replace(/\n{3,}/g, '\n\n')
+          .trim()}\n`,
+        html: eta.render(`${folder}/html`, model),
+      };
+    },
+  };
+}
+
+/** What follows a line break in a header would be a header of its own (CWE-93); a name must not bring one. */
+function oneLine(text: string): string {
+  return text
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function precompile(eta: Eta, dir: string): void {
+  for (const entry of readdirSync(dir, { recursive: true }) as string[]) {
+    if (!entry.endsWith('.eta') || !statSync(join(dir, entry)).isFile()) continue;
+    const name = `/${relative(dir, join(dir, entry))
+      .replaceAll('\\', '/')
+      .replace(/\.eta$/, '')}`;
+    const filepath = eta.resolvePath?.call(eta, name, {});
+    if (filepath && existsSync(filepath))
+      eta.templatesSync.define(filepath, eta.compile(eta.readFile?.call(eta, filepath) ?? '', { filepath }));
+  }
+}
+
+/** An application's colours over the organisation's; a branding that cannot be shown falls back to the organisation's. */
+function createRebranding(log?: Log): (base: Branding, change?: Partial<BrandingInput>) => Branding {
+  const made = new WeakMap<Branding, Map<string, Branding>>();
+  return (base, change) => {
+    if (!change || !Object.values(change).some(Boolean)) return base;
+    const known = made.get(base) ?? new Map<string, Branding>();
+    made.set(base, known);
+    const key = JSON.stringify(change);
+    const found = known.get(key);
+    if (found) return found;
+    let fresh = base;
+    try {
+      const wished = Object.fromEntries(Object.entries(change).filter(([, value]) => value));
+      fresh = createBranding({ ...base, ...wished });
+    } catch (error) {
+      log?.warn({ err: error }, 'the branding of an application cannot be shown');
+    }
+    // Many applications, each with its own: bounded, oldest out.
+    if (known.size >= 500) known.delete(known.keys().next().value ?? '');
+    known.set(key, fresh);
+    return fresh;
+  };
+}
+
+function languagesOf(locales: Locale[], { locale, url }: PageContext) {
+  return locales.map((code) => {
+    const own = code === 'ar-XB' ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
+    const [path = '', query = ''] = url.split('?');
+    const params = new URLSearchParams(query);
+    params.set('lang', code);
+    const name = own.charAt(0).toLocaleUpperCase(code) + own.slice(1);
+    return { code, name, current: code === locale, href: `${path}?${params}` };
+  });
+}

@@ -1,0 +1,320 @@
+import { createForm, type FieldSpec, type Form, type Typed } from '../platform/form.ts';
+import type { Params } from '../platform/message.ts';
+import type { Page } from '../platform/views.ts';
+
+/**
+ * What the pages between /authorize and the code show. Pure functions: what the flow knows goes in, what a template
+ * of `views/signin` needs comes out. Every form posts to a path below `/signin/:uid`.
+ */
+
+/** The application one signs in to, as far as a page shows it. */
+export interface ClientShown {
+  name: string;
+  logo?: string | undefined;
+  /** Its privacy policy and terms. */
+  policy?: string | undefined;
+  terms?: string | undefined;
+}
+
+export type Captcha =
+  /** A proof of work: the challenge itself (altcha-lib's Challenge), or the address to fetch one from. Field `altcha`. */
+  | { kind: 'altcha'; challenge?: object; url?: string }
+  /** Fields `cf-turnstile-response` and `h-captcha-response`, put there by the widget. */
+  | { kind: 'turnstile' | 'hcaptcha'; siteKey: string };
+
+export interface Common extends Typed {
+  /** Of the interaction. */
+  uid: string;
+  client?: ClientShown | undefined;
+  captcha?: Captcha | undefined;
+}
+
+interface Shown extends Page {
+  client?: ClientShown | undefined;
+  scripts?: string[];
+  /** Path of the form that gives up and returns to the application (POST, no fields). */
+  cancel?: string;
+}
+
+interface FormShown extends Shown {
+  form: Form;
+  captcha?: Captcha | undefined;
+}
+
+const at = (uid: string, path: string) => `/signin/${encodeURIComponent(uid)}${path}`;
+
+function shown(name: string, input: Common, fields: FieldSpec[], path = `/${name}`): FormShown {
+  return {
+    page: `signin/${name}`,
+    title: `signin.${name}.title`,
+    client: input.client,
+    captcha: input.captcha,
+    form: createForm(at(input.uid, path), fields, input),
+    scripts: input.captcha?.kind === 'altcha' ? ['pow.js'] : [],
+    ...(input.client ? { cancel: at(input.uid, '/cancel') } : {}),
+  };
+}
+
+/** Who are you? POST /signin/:uid/identifier {identifier, remember?} */
+export function identifierPage(input: Common & { registration: boolean; remember?: boolean }) {
+  const fields: FieldSpec[] = [
+    {
+      name: 'identifier',
+      type: 'email',
+      label: 'label.email',
+      autocomplete: 'username webauthn',
+      required: true,
+      autofocus: true,
+      maxlength: 254,
+    },
+    ...(input.remember === false ? [] : [{ name: 'remember', type: 'checkbox' as const, required: true }]),
+  ];
+  return {
+    ...shown('identifier', input, fields),
+    ...(input.registration ? { register: at(input.uid, '/register') } : {}),
+    forgot: at(input.uid, '/forgot'),
+  };
+}
+
+/** Prove it. POST /signin/:uid/password {identifier, password, remember?}; "Not you?" leads to GET /signin/:uid/identifier */
+export function passwordPage(input: Common & { identifier: string; remember?: boolean }) {
+  const fields: FieldSpec[] = [
+    {
+      name: 'password',
+      type: 'password',
+      autocomplete: 'current-password',
+      required: true,
+      autofocus: true,
+      maxlength: 1024,
+    },
+  ];
+  return {
+    ...shown('password', input, fields),
+    identifier: input.identifier,
+    remember: Boolean(input.remember),
+    change: at(input.uid, '/identifier'),
+    forgot: at(input.uid, '/forgot'),
+  };
+}
+
+/** Fields an operator may ask for at registration, by claim. */
+export const PROFILE_FIELDS: Record<string, FieldSpec> = {
+  given_name: { name: 'given_name', autocomplete: 'given-name', maxlength: 100 },
+  family_name: { name: 'family_name', autocomplete: 'family-name', maxlength: 100 },
+  name: { name: 'name', autocomplete: 'name', maxlength: 200 },
+  nickname: { name: 'nickname', autocomplete: 'nickname', maxlength: 100 },
+  preferred_username: { name: 'preferred_username', autocomplete: 'nickname', maxlength: 100, ltr: true },
+  phone_number: { name: 'phone_number', type: 'tel', autocomplete: 'tel', maxlength: 32, hint: 'hint.phone_number' },
+  birthdate: { name: 'birthdate', type: 'date', autocomplete: 'bday' },
+  website: { name: 'website', type: 'url', autocomplete: 'url', maxlength: 500 },
+};
+
+/**
+ * Make an account. POST /signin/:uid/register {email, password, terms?, altcha?, …profile fields}
+ * @param input.fields profile fields asked for, in order, each required or not
+ */
+export function registerPage(
+  input: Common & {
+    minLength: number;
+    fields?: { name: string; required: boolean }[];
+    /** Addresses of what is agreed to; without any, no box. */
+    terms?: string | undefined;
+    privacy?: string | undefined;
+  },
+) {
+  const profile = (input.fields ?? []).flatMap(({ name, required }) => {
+    const spec = PROFILE_FIELDS[name];
+    return spec ? [{ ...spec, required }] : [];
+  });
+  const fields: FieldSpec[] = [
+    ...profile,
+    {
+      name: 'email',
+      type: 'email',
+      autocomplete: 'username',
+      required: true,
+      autofocus: profile.length === 0,
+      maxlength: 254,
+    },
+    newPassword('password', input.minLength),
+    ...(input.terms || input.privacy ? [termsField(input.terms, input.privacy)] : []),
+  ];
+  return { ...shown('register', input, fields), signin: at(input.uid, '/identifier') };
+}
+
+function termsField(terms?: string, privacy?: string): FieldSpec {
+  return {
+    name: 'terms',
+    type: 'checkbox',
+    required: true,
+    label: terms && privacy ? 'label.terms_and_privacy' : terms ? 'label.terms' : 'label.privacy',
+    labelParams: { ...(terms ? { terms: { href: terms } } : {}), ...(privacy ? { privacy: { href: privacy } } : {}) },
+  };
+}
+
+/** A field for a password that is to be: its rule stands above it. */
+export function newPassword(name: string, minLength: number, label = 'label.password'): FieldSpec {
+  return {
+    name,
+    type: 'password',
+    label,
+    hint: 'hint.password',
+    hintParams: { min: minLength },
+    autocomplete: 'new-password',
+    required: true,
+    maxlength: 1024,
+  };
+}
+
+const codeField: FieldSpec = {
+  name: 'code',
+  type: 'code',
+  autocomplete: 'one-time-code',
+  required: true,
+  autofocus: true,
+  maxlength: 12,
+};
+
+/** The code from the letter. POST /signin/:uid/verify {code}; again: POST /signin/:uid/verify/send {} */
+export function verifyPage(input: Common & { address: string; sent?: boolean; minutes?: number }) {
+  return {
+    ...shown('verify', input, [codeField]),
+    /** Masked: see maskAddress. */
+    address: maskAddress(input.address),
+    again: at(input.uid, '/verify/send'),
+    sent: Boolean(input.sent),
+    minutes: input.minutes ?? 15,
+    change: at(input.uid, '/identifier'),
+  };
+}
+
+/** Ask for a reset. POST /signin/:uid/forgot {email} */
+export function forgotPage(input: Common) {
+  const email: FieldSpec = {
+    name: 'email',
+    type: 'email',
+    autocomplete: 'username',
+    required: true,
+    autofocus: true,
+    maxlength: 254,
+  };
+  return { ...shown('forgot', input, [email]), signin: at(input.uid, '/identifier') };
+}
+
+/** The same words whether or not the address is known. POST /signin/:uid/reset-sent {code}; again: GET /signin/:uid/forgot */
+export function resetSentPage(input: Common & { address: string; minutes?: number }) {
+  return {
+    ...shown('reset-sent', input, [{ ...codeField, autofocus: false }]),
+    address: input.address,
+    minutes: input.minutes ?? 30,
+    again: at(input.uid, '/forgot'),
+    signin: at(input.uid, '/identifier'),
+  };
+}
+
+/** A new password after a reset was proved. POST /signin/:uid/reset {password}; `identifier` helps password managers. */
+export function resetPage(input: Common & { identifier: string; minLength: number }) {
+  const fields = [{ ...newPassword('password', input.minLength, 'label.new_password'), autofocus: true }];
+  return { ...shown('reset', input, fields), identifier: input.identifier };
+}
+
+/** A change that must happen before the sign-in goes on. POST /signin/:uid/new-password {password} */
+export function newPasswordPage(input: Common & { identifier: string; minLength: number }) {
+  const fields = [{ ...newPassword('password', input.minLength, 'label.new_password'), autofocus: true }];
+  return { ...shown('new-password', input, fields), identifier: input.identifier };
+}
+
+/** Scopes that have words of their own (`scope.<name>`); any other is shown by the description its owner gave, or its name. */
+const KNOWN_SCOPES = new Set(['profile', 'email', 'phone', 'address', 'offline_access']);
+/** Claims in words (`claim.<name>`). */
+const KNOWN_CLAIMS = new Set(
+  'name given_name family_name middle_name nickname preferred_username profile picture website email email_verified gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at'.split(
+    ' ',
+  ),
+);
+
+export interface Asked {
+  code?: string;
+  detail?: string;
+  /** When there are no words for it. */
+  text?: string;
+}
+
+/**
+ * Do you agree? POST /signin/:uid/consent {decision: 'allow' | 'deny'}
+ * @param input.scopes OpenID Connect scopes not granted yet
+ * @param input.claims single claims asked for beyond them
+ * @param input.resources scopes of resource servers, with what their owner says of each
+ */
+export function consentPage(
+  input: Common & {
+    client: ClientShown;
+    /** Who is about to agree: the address, as signed in. */
+    account: string;
+    scopes: string[];
+    claims?: string[];
+    resources?: { name: string; scopes: { name: string; description?: string | undefined }[] }[];
+  },
+) {
+  const own: Asked[] = input.scopes
+    .filter((scope) => scope !== 'openid')
+    .map((scope) =>
+      KNOWN_SCOPES.has(scope) ? { code: `scope.${scope}`, detail: `scope.${scope}.detail` } : { text: scope },
+    );
+  const single: Asked[] = (input.claims ?? []).map((claim) =>
+    KNOWN_CLAIMS.has(claim) ? { code: `claim.${claim}` } : { text: claim },
+  );
+  const groups = [
+    { items: [{ code: 'scope.openid', detail: 'scope.openid.detail' }, ...own, ...single] as Asked[] },
+    ...(input.resources ?? []).map(({ name, scopes }) => ({
+      name,
+      items: scopes.map((scope): Asked => ({ text: scope.description || scope.name })),
+    })),
+  ];
+  return {
+    ...shown('consent', input, []),
+    titleParams: { client: input.client.name },
+    groups,
+    account: input.account,
+    change: at(input.uid, '/accounts'),
+  };
+}
+
+/** Which account? POST /signin/:uid/accounts {account: 'continue' | 'other'} */
+export function accountsPage(input: Common & { account: { name?: string | undefined; email: string } }) {
+  const label = input.account.name || input.account.email;
+  return {
+    ...shown('accounts', input, []),
+    account: { ...input.account, label, initial: ([...label][0] ?? '•').toUpperCase() },
+  };
+}
+
+/** Too many tries. @param input.retryAfter seconds */
+export function limitedPage(
+  input: Common & { retryAfter: number; forgot?: boolean },
+): Shown & { minutes: number; forgot?: string; back: string } {
+  const { form: _, ...page } = shown('limited', input, []);
+  return {
+    ...page,
+    minutes: Math.max(1, Math.ceil(input.retryAfter / 60)),
+    back: at(input.uid, '/identifier'),
+    ...(input.forgot === false ? {} : { forgot: at(input.uid, '/forgot') }),
+  };
+}
+
+/** The interaction has ended, elsewhere or by time: there is nothing to go on with here. @param input.back where the application can be started again */
+export function donePage(input: {
+  client?: ClientShown | undefined;
+  back?: string | undefined;
+}): Shown & { back?: string | undefined } {
+  return { page: 'signin/done', title: 'signin.done.title', client: input.client, back: input.back };
+}
+
+/** ada.lovelace@example.com → a•••e@example.com: enough to recognise one's own, too little to learn another's. */
+export function maskAddress(address: string): string {
+  const split = address.lastIndexOf('@');
+  if (split < 1) return '•••';
+  const name = [...address.slice(0, split)];
+  const last = name.length > 3 ? name.at(-1) : '';
+  return `${name[0]}•••${last}${address.slice(split)}`;
+}

@@ -1,0 +1,240 @@
+import * as account from '../../src/account/pages.ts';
+import * as mailbox from '../../src/mailbox/pages.ts';
+import * as oidc from '../../src/oidc/pages.ts';
+import type { Params } from '../../src/platform/message.ts';
+import * as setup from '../../src/setup/pages.ts';
+import * as signin from '../../src/signin/pages.ts';
+
+/** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
+export interface Exhibit {
+  name: string;
+  model: { page: string };
+}
+
+const uid = 'fG5kq2';
+const client = {
+  name: 'Acme Billing',
+  policy: 'https://billing.example/privacy',
+  terms: 'https://billing.example/terms',
+};
+const email = 'ada.lovelace@example.com';
+const long = 'maximiliane.hohenberg-wollersheim.rechnungswesen@donaudampfschifffahrtsgesellschaft.example';
+const base = { uid, client };
+const minLength = 8;
+const challenge = {
+  parameters: {
+    algorithm: 'PBKDF2/SHA-256',
+    nonce: '00'.repeat(16),
+    salt: '11'.repeat(16),
+    cost: 1000,
+    keyLength: 32,
+    keyPrefix: '0',
+  },
+  signature: 'ab',
+};
+const engine = (id: string, action: string, more = '') =>
+  `<form id="${id}" method="post" action="${action}"><input type="hidden" name="xsrf" value="s3cr3t"/>${more}</form>`;
+
+const models: Record<string, { page: string }> = {
+  identifier: signin.identifierPage({ ...base, registration: true }),
+  'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
+  'identifier-refused': signin.identifierPage({
+    ...base,
+    registration: true,
+    values: { identifier: 'ada@example', remember: 'yes' },
+    problems: [{ field: 'identifier', code: 'user.email_malformed' }],
+  }),
+  password: signin.passwordPage({ ...base, identifier: email, remember: true }),
+  'password-refused': signin.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
+  register: signin.registerPage({
+    ...base,
+    minLength,
+    terms: 'https://acme.example/terms',
+    privacy: 'https://acme.example/privacy',
+  }),
+  'register-full': signin.registerPage({
+    ...base,
+    minLength,
+    fields: Object.keys(signin.PROFILE_FIELDS).map((name, at) => ({ name, required: at < 2 })),
+    terms: 'https://acme.example/terms',
+    captcha: { kind: 'altcha', challenge },
+  }),
+  'register-refused': signin.registerPage({
+    ...base,
+    minLength,
+    privacy: 'https://acme.example/privacy',
+    fields: [{ name: 'name', required: true }],
+    values: { name: 'Ada', email: 'ada@', password: 'never shown' },
+    problems: [
+      { field: 'email', code: 'user.email_malformed' },
+      { field: 'password', code: 'password.too_short', params: { minimum: 8 } },
+      { field: 'terms', code: 'terms.missing' },
+      { code: 'captcha.missing' },
+    ],
+  }),
+  verify: signin.verifyPage({ ...base, address: email }),
+  'verify-again': signin.verifyPage({
+    ...base,
+    address: long,
+    sent: true,
+    problems: [{ field: 'code', code: 'proof.spent' }],
+  }),
+  forgot: signin.forgotPage({ ...base, captcha: { kind: 'altcha', url: '/challenge' } }),
+  'reset-sent': signin.resetSentPage({ ...base, address: email }),
+  reset: signin.resetPage({ ...base, identifier: email, minLength }),
+  'reset-refused': signin.resetPage({
+    ...base,
+    identifier: email,
+    minLength: 15,
+    problems: [{ field: 'password', code: 'password.breached' }],
+  }),
+  'new-password': signin.newPasswordPage({ ...base, identifier: email, minLength }),
+  consent: signin.consentPage({ ...base, account: email, scopes: ['openid', 'profile', 'email', 'offline_access'] }),
+  'consent-full': signin.consentPage({
+    uid,
+    client: { name: '<Donaudampfschifffahrt & Söhne>', policy: 'https://d.example/p' },
+    account: long,
+    scopes: ['openid', 'phone', 'address', 'internal:reports'],
+    claims: ['birthdate', 'https://claims.example/level'],
+    resources: [
+      {
+        name: 'Invoices',
+        scopes: [{ name: 'invoices:read', description: 'read your invoices' }, { name: 'invoices:write' }],
+      },
+    ],
+  }),
+  accounts: signin.accountsPage({ ...base, account: { name: 'Ada Lovelace', email } }),
+  'accounts-plain': signin.accountsPage({ uid, account: { email: long } }),
+  limited: signin.limitedPage({ ...base, retryAfter: 290 }),
+  done: signin.donePage({ client, back: 'https://billing.example/' }),
+  'done-plain': signin.donePage({}),
+
+  'account-verify': account.verifyConfirmPage({ state: 'ask', token: 't', address: email }),
+  'account-verify-plain': account.verifyConfirmPage({ state: 'ask', token: 't' }),
+  'account-verify-done': account.verifyConfirmPage({ state: 'done', next: '/signin/x' }),
+  'account-verify-expired': account.verifyConfirmPage({ state: 'expired' }),
+  'account-verify-expired-known': account.verifyConfirmPage({ state: 'expired', token: 't' }),
+  'account-reset': account.resetPage({ token: 't', minLength, identifier: email }),
+  'account-reset-done': account.resetPage({ token: '', minLength, state: 'done' }),
+  'account-reset-expired': account.resetPage({ token: '', minLength, state: 'expired' }),
+  'account-forgot': account.forgotPage({
+    values: { email: 'x' },
+    problems: [{ field: 'email', code: 'user.email_malformed' }],
+  }),
+  'account-sent': account.sentPage({ what: 'reset' }),
+  'account-sent-verify': account.sentPage({ what: 'verify' }),
+  'account-password': account.passwordPage({ minLength, identifier: email }),
+  'account-password-refused': account.passwordPage({
+    minLength,
+    values: { email },
+    problems: [
+      { field: 'current', code: 'password.current_wrong' },
+      { field: 'password', code: 'password.common' },
+    ],
+  }),
+  'account-password-changed': account.passwordChangedPage({ next: '/' }),
+  'account-elsewhere': account.elsewherePage({ next: '/' }),
+
+  'sign-out': oidc.signOutPage({ form: engine('op.logoutForm', '/session/end/confirm'), client, account: email }),
+  'sign-out-plain': oidc.signOutPage({ form: engine('op.logoutForm', '/session/end/confirm') }),
+  'signed-out': oidc.signedOutPage({ client, back: 'https://billing.example/' }),
+  'still-signed-in': oidc.signedOutPage({ stayed: true }),
+  'device-code': oidc.deviceCodePage({ form: engine('op.deviceInputForm', '/device') }),
+  'device-code-refused': oidc.deviceCodePage({
+    form: engine('op.deviceInputForm', '/device'),
+    values: { user_code: 'BCDF-GHJK' },
+    problems: [{ field: 'user_code', code: 'device.wrong_code' }],
+  }),
+  'device-confirm': oidc.deviceConfirmPage({
+    form: engine('op.deviceConfirmForm', '/device', '<input type="hidden" name="confirm" value="yes"/>'),
+    client: { name: 'Acme TV' },
+    userCode: 'BCDF-GHJK',
+    scopes: ['openid', 'profile', 'tv:play'],
+    device: { ip: '203.0.113.7', userAgent: 'AcmeTV/4.1' },
+  }),
+  'device-done': oidc.deviceDonePage({ client }),
+  'device-refused': oidc.deviceDonePage({ refused: true }),
+  error: oidc.errorPage({
+    status: 400,
+    code: 'invalid_redirect_uri',
+    traceId: '0f7c2a9e41d64b13',
+    detail: 'redirect_uri did not match',
+  }),
+  'error-busy': oidc.errorPage({
+    status: 503,
+    code: 'store.unavailable',
+    traceId: '0f7c2a9e41d64b13',
+    retryAfter: 20,
+    client,
+    back: 'https://billing.example/',
+  }),
+  'error-bug': oidc.errorPage({ status: 500, code: 'internal', traceId: '0f7c2a9e41d64b13' }),
+  'error-missing': oidc.errorPage({ status: 404, code: 'page.missing', traceId: '0f7c2a9e41d64b13' }),
+  'form-post': oidc.formPostPage({ action: 'https://billing.example/cb', fields: { code: 'c"<', state: 's' }, client }),
+  home: oidc.homePage(),
+  'home-signed-in': oidc.homePage({ account: email, signOut: '/session/end' }),
+
+  'setup-used': setup.setupLinkPage({ state: 'used' }),
+  'setup-expired': setup.setupLinkPage({ state: 'expired' }),
+  'setup-organisation': setup.organisationPage({ token: 't' }),
+  'setup-organisation-refused': setup.organisationPage({
+    token: 't',
+    values: { name: '', colour: 'blau', logo: 'logo.png' },
+    problems: [
+      { field: 'name', code: 'field.missing' },
+      { field: 'colour', code: 'colour.invalid' },
+      { field: 'logo', code: 'logo.invalid' },
+    ],
+  }),
+  'setup-administrator': setup.administratorPage({ minLength: 12 }),
+  'setup-application': setup.applicationPage({}),
+  'setup-application-refused': setup.applicationPage({
+    values: { name: 'Shop', kind: 'spa', redirect_uris: 'http://shop.example/cb' },
+    problems: [{ field: 'redirect_uris', code: 'redirect.invalid', params: { uri: 'http://shop.example/cb' } }],
+  }),
+  'setup-finished': setup.finishedPage({
+    issuer: 'https://id.acme.example',
+    organisation: 'Acme',
+    administrator: email,
+    client: {
+      id: 'billing-7Q2xLw',
+      secret: 'y0xqk6dC6Vx5s3sJZ1mQvJfL2m8nXoWbR4tH9uKpE1A',
+      name: 'Acme Billing',
+      kind: 'web',
+      redirectUris: ['https://billing.example/callback'],
+    },
+  }),
+  'setup-finished-service': setup.finishedPage({
+    issuer: 'https://id.acme.example',
+    organisation: 'Acme',
+    administrator: email,
+    client: { id: 'reports', secret: 's3cr3t', name: 'Reports', kind: 'service', redirectUris: [] },
+  }),
+
+  mailbox: mailbox.mailboxPage({
+    letters: [
+      { id: '2', to: email, subject: '482913 is your code for Acme', sentAt: new Date('2026-11-21T02:04:00Z') },
+      { id: '1', to: long, subject: 'Choose a new password', sentAt: new Date('2026-11-20T17:40:00Z') },
+    ],
+  }),
+  'mailbox-empty': mailbox.mailboxPage({ letters: [] }),
+  'mailbox-letter': mailbox.letterPage({
+    id: '2',
+    to: email,
+    subject: '482913 is your code for Acme',
+    sentAt: new Date('2026-11-21T02:04:00Z'),
+    text: 'Confirm your address\n\n482 913\n\nhttps://id.acme.example/account/verify?token=abc\n',
+  }),
+};
+
+export const exhibits: Exhibit[] = Object.entries(models).map(([name, model]) => ({ name, model }));
+
+/** The letters with what their senders put in. */
+export const letters: Record<string, Params> = {
+  'verify-address': { code: '482913', link: 'https://id.acme.example/account/verify?token=a&x=1', minutes: 15 },
+  'account-exists': { link: 'https://id.acme.example/account/forgot' },
+  'reset-password': { code: '118204', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
+  'password-changed': { when: new Date('2026-11-21T02:04:00Z'), link: 'https://id.acme.example/account/forgot' },
+  'choose-password': { link: 'https://id.acme.example/account/reset?token=abc' },
+  welcome: { link: 'https://id.acme.example/' },
+};
