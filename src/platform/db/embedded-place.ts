@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Log } from '../log.ts';
+import { runningPostmaster, signal } from './embedded-postmaster.ts';
 
 /** The embedded server cannot be had; the message says why and what to do, in words for the operator. */
 export class DatabaseFault extends Error {
@@ -111,7 +112,10 @@ function elsewhere(dataDir: string, link: string, log: Log): string {
   const cluster = join(home, 'postgres');
   if (fs.existsSync(cluster)) {
     // Left by a data directory that was deleted, and with it the secret that opens what is sealed in here.
-    const aside = `${cluster}.left-${process.hrtime.bigint()}`;
+    const running = runningPostmaster(cluster);
+    if (running) signal(running.pid, 'SIGQUIT');
+    const aside = `${cluster}.left`;
+    fs.rmSync(aside, { recursive: true, force: true });
     fs.renameSync(cluster, aside);
     log.warn({ aside }, 'the database of a deleted data directory was put aside');
   }

@@ -6,63 +6,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseFault, type Owner, type Place } from './embedded-place.ts';
+import { isAlive, type Postmaster, readPostmaster, signal } from './embedded-postmaster.ts';
 
-// One PostgreSQL server: its files made, started, found again, stopped.
+// One PostgreSQL server: its files made, started, stopped.
 
 const windows = process.platform === 'win32';
 const logLimit = 10 * 1024 * 1024;
 /** The shortest of the platforms' limits on a socket's path (macOS 104, Linux 108, with the closing zero byte). */
 const socketPathLimit = 103;
-
-/** A server as its `postmaster.pid` tells. */
-export interface Postmaster {
-  pid: number;
-  port: number;
-  /** A folder for Unix sockets, else the address. */
-  host: string;
-  ready: boolean;
-}
-
-export function readPostmaster(cluster: string): Postmaster | undefined {
-  let lines: string[];
-  try {
-    lines = fs.readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
-  } catch {
-    return undefined;
-  }
-  const pid = Number(lines[0]);
-  if (!Number.isInteger(pid) || pid <= 0) return undefined;
-  return { pid, port: Number(lines[3]), host: lines[4] || lines[5] || '', ready: lines[7]?.trim() === 'ready' };
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** The server that runs on the cluster. A file left by one that died, its number perhaps taken by another program, is none. */
-export function runningPostmaster(cluster: string): Postmaster | undefined {
-  const found = readPostmaster(cluster);
-  if (!found || !isAlive(found.pid)) return undefined;
-  if (isPostgres(found.pid)) return found;
-  // PostgreSQL itself would take that program for the server and refuse to start.
-  fs.rmSync(join(cluster, 'postmaster.pid'), { force: true });
-  return undefined;
-}
-
-function isPostgres(pid: number): boolean {
-  if (windows) return true;
-  try {
-    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('postgres');
-  } catch {
-    const asked = spawnSync('ps', ['-o', 'comm=', '-p', String(pid)], { encoding: 'utf8' });
-    return asked.status !== 0 || asked.stdout.includes('postgres');
-  }
-}
 
 /** Makes the files of a new cluster beside their place and renames them: an interrupted start leaves no half of one. */
 export function createCluster({ bin, cluster, owner }: Place, superuser: string, passwordFile: string): void {
@@ -165,17 +116,7 @@ export async function stopServer({ bin, cluster, owner }: Place, pid: number): P
   }
   for (let waited = 0; waited < 30_000 && !gone(); waited += 10) await sleep(10);
   if (!gone()) signal(pid, 'SIGQUIT');
-  if (host?.startsWith(join(tmpdir(), 'cardea-'))) fs.rmSync(host, { recursive: true, force: true });
-}
-
-/** For the moment in which the process ends and nothing can be waited for. */
-export function signal(pid: number, name: 'SIGINT' | 'SIGQUIT'): void {
-  try {
-    // On Windows every signal kills at once.
-    if (!windows) process.kill(pid, name);
-  } catch {
-    // It is gone already.
-  }
+  if (host && host !== cluster) removeEmpty(host);
 }
 
 /** Keeps one old log beside the new one. The server appends, so that cutting the file under it is safe. */
@@ -193,9 +134,18 @@ function asOwner(owner: Owner | undefined) {
 
 function socketFolder(cluster: string, owner: Owner | undefined): string {
   if (Buffer.byteLength(join(cluster, '.s.PGSQL.5432')) <= socketPathLimit && !cluster.includes(',')) return cluster;
-  const folder = fs.mkdtempSync(join(tmpdir(), 'cardea-'));
+  const folder = fs.mkdtempSync(join(tmpdir(), 'cardea-socket-'));
   if (owner) fs.chownSync(folder, owner.uid, owner.gid);
   return folder;
+}
+
+/** Only ever a folder of our own for a socket, and only when the server has taken its socket out of it. */
+function removeEmpty(folder: string): void {
+  try {
+    fs.rmdirSync(folder);
+  } catch {
+    // On Windows it is an address and no folder; a socket may be left after a crash.
+  }
 }
 
 function freePort(): Promise<number> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import type { Log } from '../log.ts';
 import { DatabaseFault, findPlace, type Place } from './embedded-place.ts';
+import { isAlive, type Postmaster, runningPostmaster, signal } from './embedded-postmaster.ts';
 import * as server from './embedded-server.ts';
 
 export { DatabaseFault } from './embedded-place.ts';
@@ -49,17 +50,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   refuseOtherVersion(place);
 
   const bringUp = async () => {
-    let found = server.runningPostmaster(place.cluster);
+    let found = runningPostmaster(place.cluster);
     for (let waited = 0; found && !found.ready && waited < 10_000; waited += 20) {
       await sleep(20);
-      found = server.runningPostmaster(place.cluster);
+      found = runningPostmaster(place.cluster);
     }
     if (found) return { postmaster: found, reused: true };
     const child = await server.startServer(place, logFile, options.settings ?? {});
     const postmaster = await server.whenReady(place.cluster, child, logFile);
     return { postmaster, reused: postmaster.pid !== child.pid };
   };
-  const urlOf = ({ host, port }: server.Postmaster, database: string) => {
+  const urlOf = ({ host, port }: Postmaster, database: string) => {
     const password = existsSync(passwordFile) ? `:${readFileSync(passwordFile, 'utf8').trim()}` : '';
     return `postgresql://cardea${password}@${encodeURIComponent(host)}:${port}/${database}`;
   };
@@ -105,7 +106,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   guard(holder);
 
   const logLimiter = setInterval(() => server.limitLog(logFile), 600_000).unref();
-  const atExit = () => server.signal(postmaster.pid, 'SIGINT');
+  const atExit = () => signal(postmaster.pid, 'SIGINT');
   const atSignal = (name: 'SIGINT' | 'SIGTERM') => {
     // Whoever else listens ends the process in good order and stops us at its end.
     if (process.listenerCount(name) > 1) return;
@@ -155,7 +156,7 @@ async function takeLock(client: Client): Promise<number | undefined> {
     );
     const holder = holders.rows[0];
     const pid = Number(holder?.name.split(' ')[1]);
-    if (holder && pid !== process.pid && server.isAlive(pid)) return pid;
+    if (holder && pid !== process.pid && isAlive(pid)) return pid;
     if (holder && pid === process.pid) return pid;
     // It died a moment ago, and its connection is about to be noticed.
     if (holder && attempt % 10 === 0) await client.query('select pg_terminate_backend($1)', [holder.backend]);
