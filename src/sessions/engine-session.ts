@@ -168,7 +168,7 @@ const partsLeft = (
   clientIds: string[],
   { uid, accountId }: { uid: string; accountId: string },
 ): Ended[] =>
-  clientIds.map((clientId) => {
+  clientIds.flatMap((clientId) => {
     const { sid }: Authorization = JSON.parse(before.authorizations.get(clientId)!);
-    return { accountId, sessionUid: uid, clientId, sid };
+    return sid ? [{ accountId, sessionUid: uid, clientId, sid }] : [];
   });

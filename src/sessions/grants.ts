@@ -30,8 +30,14 @@ const reasonByRoute: Record<string, string> = {
  * Grants and refresh tokens, always in PostgreSQL. A grant is the switch: what hangs on it is dead once `ended_at` is
  * set, in one row, whatever else is stored where. The ended row stays a while, so that no late write revives it.
  */
-export function createGrants(deps: { db: Db; clock: Clock; mayHold: (accountId: string) => Promise<boolean> }) {
-  const { db, clock, mayHold } = deps;
+export function createGrants(deps: {
+  db: Db;
+  clock: Clock;
+  mayHold: (accountId: string) => Promise<boolean>;
+  /** For so long after its use a refresh token presented again is a retry, not a theft. */
+  refreshReplaySeconds: number;
+}) {
+  const { db, clock, mayHold, refreshReplaySeconds } = deps;
 
   const end = async (where: string, params: unknown[], reason: string): Promise<number> => {
     const rows = await db.query(
@@ -77,6 +83,17 @@ export function createGrants(deps: { db: Db; clock: Clock; mayHold: (accountId: 
     findByUserCode: none,
   };
 
+  const findRefreshToken = async (id: string) => {
+    const [row] = await db.query<{ payload: AdapterPayload; consumed_at: string | null }>(
+      `select t.payload, t.consumed_at from refresh_token t join authorization_grant g on g.id = t.grant_id
+         where t.hash = $1 and g.ended_at is null`,
+      [sha256(id)],
+    );
+    return row;
+  };
+  const isRetry = (usedAt: string): boolean =>
+    clock.now().getTime() - new Date(usedAt).getTime() < refreshReplaySeconds * 1000;
+
   const refreshTokenAdapter: Adapter = {
     /**
      * Hangs the token on its grant, and makes the grant live at least as long: else refresh tokens would die early.
@@ -99,13 +116,14 @@ export function createGrants(deps: { db: Db; clock: Clock; mayHold: (accountId: 
       );
       if (rows.length === 0) throw new errors.InvalidGrant('the grant has ended');
     },
+    /**
+     * A retry must not look used: the engine would end the grant, also when the retry came a moment after the door had
+     * looked. It goes on to `consume`, which refuses it without harm.
+     */
     async find(id) {
-      const [row] = await db.query<{ payload: AdapterPayload; consumed_at: string | null }>(
-        `select t.payload, t.consumed_at from refresh_token t join authorization_grant g on g.id = t.grant_id
-           where t.hash = $1 and g.ended_at is null`,
-        [sha256(id)],
-      );
-      return row && { ...row.payload, jti: id, ...(row.consumed_at && { consumed: epoch(row.consumed_at) }) };
+      const row = await findRefreshToken(id);
+      const used = row?.consumed_at && !isRetry(row.consumed_at) && { consumed: epoch(row.consumed_at) };
+      return row && { ...row.payload, jti: id, ...used };
     },
     /** @throws InvalidGrant for all but the first */
     async consume(id) {
@@ -156,6 +174,10 @@ export function createGrants(deps: { db: Db; clock: Clock; mayHold: (accountId: 
     grantAdapter,
     refreshTokenAdapter,
     end,
+    async refreshTokenUsedAt(token: string): Promise<Date | undefined> {
+      const row = await findRefreshToken(token);
+      return row?.consumed_at ? new Date(row.consumed_at) : undefined;
+    },
     grantsOf: (accountId: string) => live('account_id = $2', [accountId]),
     async isLive(grantId: string): Promise<boolean> {
       const rows = await db.query(

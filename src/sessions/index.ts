@@ -17,12 +17,12 @@ import { createSessionAdapter, currentRequest, type RequestFacts } from './engin
 import { createFleeting, type Fleeting } from './fleeting.ts';
 import { createGrants, type GrantSummary } from './grants.ts';
 import { createRegistrationTokenAdapter } from './registration-tokens.ts';
-import { createRegistry, type Ended, type SessionRecord } from './registry.ts';
+import { type Authorization, createRegistry, type Ended, type SessionRecord } from './registry.ts';
 import { createRevokedJwts } from './revoked-jwts.ts';
 import { tellUnavailable } from './unavailable.ts';
 
 export { StoreUnavailable } from './unavailable.ts';
-export type { CleanedUp, Ended, EndedListener, Fleeting, GrantSummary, RequestFacts, SessionRecord };
+export type { Authorization, CleanedUp, Ended, EndedListener, Fleeting, GrantSummary, RequestFacts, SessionRecord };
 
 export interface Sessions {
   /** The engine's storage for a model (all but `Client`). A store out of reach becomes {@link StoreUnavailable}, 503. */
@@ -34,9 +34,17 @@ export interface Sessions {
   find(uid: string): Promise<SessionRecord | undefined>;
   /** Notes that a session is in use; the engine's own writes do so already, at most once a minute. */
   touch(uid: string): Promise<void>;
+  /**
+   * Gives an application its part in a living session, unless it has one whose grant lives. Tabs that sign in to one
+   * application at once would else each bring a grant, and all but the last would find their codes void.
+   * @returns the part it has now; undefined when the session does not live or nobody has signed in to it yet
+   */
+  authorize(sessionUid: string, clientId: string, wanted: Authorization): Promise<Authorization | undefined>;
   grantsOf(accountId: string): Promise<GrantSummary[]>;
   /** Whether what hangs on the grant may be used. */
   isGrantLive(grantId: string): Promise<boolean>;
+  /** When a refresh token was used, if it was and its grant lives. */
+  refreshTokenUsedAt(token: string): Promise<Date | undefined>;
   /** Revokes one JWT access token; the mark stays until `expiresAt`, the token's own `exp`. */
   revokeJwt(jti: string, expiresAt: Date): Promise<void>;
   isJwtRevoked(jti: string): Promise<boolean>;
@@ -63,6 +71,8 @@ export interface Sessions {
  * @param deps.redis where the fleeting half lives; PostgreSQL without it
  * @param deps.mayHold whether an account may be given sessions and grants. Asked inside the transaction that writes
  *   them; it must lock the account against being stopped until that transaction ends
+ * @param deps.refreshReplaySeconds for so long after its use a refresh token presented again does not look used to the
+ *   engine, which therefore refuses it without ending the grant; who answers retries asks `refreshTokenUsedAt`
  * @param deps.request what is known of the request at hand; by default read from the engine's context
  */
 export function createSessions(deps: {
@@ -71,11 +81,12 @@ export function createSessions(deps: {
   clock: Clock;
   vault: Vault;
   mayHold: (accountId: string) => Promise<boolean>;
+  refreshReplaySeconds?: number;
   request?: () => RequestFacts;
 }): Sessions {
-  const { db, redis, clock, vault, mayHold, request = currentRequest } = deps;
+  const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, request = currentRequest } = deps;
   const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
-  const grants = createGrants({ db, clock, mayHold });
+  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds });
   const registry = createRegistry({ db, clock, mayHold });
   const { signOut, leave, ...ending } = createEnding({ db, grants, registry });
   const revokedJwts = createRevokedJwts({ db, clock });
@@ -116,8 +127,10 @@ export function createSessions(deps: {
     listOf: registry.listOf,
     find: registry.find,
     touch: registry.touch,
+    authorize: registry.authorize,
     grantsOf: grants.grantsOf,
     isGrantLive: grants.isLive,
+    refreshTokenUsedAt: grants.refreshTokenUsedAt,
     revokeJwt: revokedJwts.revoke,
     isJwtRevoked: revokedJwts.isRevoked,
     cleanUp: async () => ({ ...(await cleanUp()), fleeting: await kv.cleanUp() }),

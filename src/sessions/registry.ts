@@ -34,7 +34,7 @@ export interface Ended {
   accountId: string;
   sessionUid: string;
   clientId: string;
-  sid: string | undefined;
+  sid: string;
 }
 
 export interface SignIn {
@@ -130,6 +130,22 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
       if (rows.length === 0) throw sessionEnded();
     },
 
+    /**
+     * Gives an application its part in a living session, unless it has one whose grant lives: of several sign-ins of
+     * one application at once, all get the same.
+     * @returns the part it has now, or undefined when the session does not live
+     */
+    async authorize(uid: string, clientId: string, wanted: Authorization): Promise<Authorization | undefined> {
+      const [row] = await db.query<{ authorization: Authorization }>(
+        `update session s set authorizations = case when exists (
+             select 1 from authorization_grant g where g.id = s.authorizations -> $2 ->> 'grantId' and g.ended_at is null)
+           then s.authorizations else s.authorizations || jsonb_build_object($2::text, $3::jsonb) end
+         where uid = $1 and ended_at is null returning authorizations -> $2 as authorization`,
+        [uid, clientId, JSON.stringify(wanted)],
+      );
+      return row?.authorization;
+    },
+
     async touch(uid: string): Promise<void> {
       await db.query(`update session set seen_at = $2 where uid = $1 and ended_at is null`, [uid, clock.now()]);
     },
@@ -186,9 +202,6 @@ const record = (row: Row): SessionRecord => ({
 });
 
 export const applicationsOf = (session: SessionRecord): Ended[] =>
-  Object.entries(session.authorizations).map(([clientId, { sid }]) => ({
-    accountId: session.accountId,
-    sessionUid: session.uid,
-    clientId,
-    sid,
-  }));
+  Object.entries(session.authorizations).flatMap(([clientId, { sid }]) =>
+    sid ? [{ accountId: session.accountId, sessionUid: session.uid, clientId, sid }] : [],
+  );

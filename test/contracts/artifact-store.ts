@@ -65,15 +65,18 @@ export function artifactStoreContract(
       stopped = new Set();
       rotating = new Set();
       accountId = newId();
-      sessions = createSessions({
+      sessions = create({});
+    });
+    const create = (more: Partial<Parameters<typeof createSessions>[0]>) =>
+      createSessions({
         db,
         redis: store.redis,
         clock,
         vault: createVault('a secret for tests'),
         mayHold: async (id) => !stopped.has(id),
         request: () => ({ isRotation: (id) => rotating.has(id), ip: '192.0.2.1', userAgent: 'a browser' }),
+        ...more,
       });
-    });
 
     const payload = (kind: string, more: Partial<AdapterPayload> = {}, ttl = 600): AdapterPayload => ({
       kind,
@@ -288,6 +291,51 @@ export function artifactStoreContract(
         expect(await sessions.isGrantLive(grantId)).toBe(true);
       });
 
+      it('trap 23: a retry of a refresh does not look used, and is refused without ending the grant', async () => {
+        const patient = create({ refreshReplaySeconds: 10 });
+        const id = await refreshToken();
+        await patient.adapter('RefreshToken').consume(id);
+        expect((await patient.adapter('RefreshToken').find(id))?.consumed).toBeUndefined();
+        expect((await patient.refreshTokenUsedAt(id))?.getTime()).toBeCloseTo(clock.now().getTime(), -4);
+        await expect(patient.adapter('RefreshToken').consume(id)).rejects.toThrow(errors.InvalidGrant);
+        clock.pass(10);
+        expect((await patient.adapter('RefreshToken').find(id))?.consumed).toBeTypeOf('number');
+      });
+
+      it('no grant and no session is born while their account is being stopped', async () => {
+        await db.query('create table if not exists holder (id uuid primary key, active boolean)');
+        await db.query('insert into holder values ($1, true)', [accountId]);
+        const gate = Promise.withResolvers<void>();
+        const asked = Promise.withResolvers<void>();
+        const gated = create({
+          mayHold: async (id) => {
+            const rows = await db.query('select 1 from holder where id = $1 and active for share', [id]);
+            asked.resolve();
+            await gate.promise;
+            return rows.length === 1;
+          },
+        });
+        const stop = () =>
+          db.transact(async () => {
+            await db.query('update holder set active = false where id = $1', [accountId]);
+            await gated.endAllOf(accountId, 'user.suspended');
+          });
+        const grantId = randomId();
+        const early = gated.adapter('Grant').upsert(grantId, payload('Grant', { accountId, clientId: 'app' }), day);
+        await asked.promise;
+        const stopping = stop();
+        const late = times(8, () =>
+          gated.adapter('Grant').upsert(randomId(), payload('Grant', { accountId, clientId: 'app' }), day),
+        );
+        gate.resolve();
+        await Promise.all([early, stopping, Promise.allSettled(late)]);
+        expect(await gated.isGrantLive(grantId)).toBe(false);
+        expect(await gated.grantsOf(accountId)).toEqual([]);
+        const uid = randomId();
+        const session = payload('Session', { uid, accountId, loginTs: epoch(clock), authorizations: {} });
+        await expect(gated.adapter('Session').upsert(randomId(), session, day)).rejects.toThrow(errors.AccessDenied);
+      });
+
       it('lists what an account granted', async () => {
         const grantId = await grant({ resources: { 'https://api': 'read write' } });
         expect(await sessions.grantsOf(accountId)).toMatchObject([
@@ -373,6 +421,18 @@ export function artifactStoreContract(
         await Promise.all([write(id, leaving), write(id, joining)]);
         expect((await sessions.find(uid))!.authorizations).toEqual({ two: { sid: 's2', grantId: 'g2' } });
         expect(ended).toEqual([{ accountId, sessionUid: uid, clientId: 'one', sid: 's1' }]);
+      });
+
+      it('of 16 sign-ins to one application at once all get the same grant', async () => {
+        const { uid } = await signIn();
+        const parts = await Promise.all(
+          times(16, async (index) => sessions.authorize(uid, 'app', { sid: `s${index}`, grantId: await grant() })),
+        );
+        expect(new Set(parts.map((part) => JSON.stringify(part))).size).toBe(1);
+        await sessions.endGrant(parts[0]!.grantId!, 'revoked');
+        const grantId = await grant();
+        expect(await sessions.authorize(uid, 'app', { sid: 'next', grantId })).toEqual({ sid: 'next', grantId });
+        expect(await sessions.authorize(randomId(), 'app', { grantId })).toBeUndefined();
       });
 
       it('a stronger sign-in on the session is seen by all its ids', async () => {
