@@ -7,10 +7,10 @@ import { type CurrentKeys, createKeys, defaultKeySettings, type KeySettings, typ
 
 const settings: KeySettings = {
   algorithms: ['ES256'],
-  rotateAfterSeconds: 10_000,
-  publishAheadSeconds: 600,
-  retireAfterSeconds: 1_000,
-  jwksMaxAgeSeconds: 300,
+  rotateAfter: 10_000,
+  publishAhead: 600,
+  retireAfter: 1_000,
+  jwksMaxAge: 300,
 };
 
 let ground: Awaited<ReturnType<typeof createGround>>;
@@ -86,7 +86,7 @@ describe('signing keys', () => {
         caches.push({ jwks: served(keys), at });
         signers.add(kidOf(keys));
       }
-      const fresh = caches.filter((cache) => at - cache.at <= settings.jwksMaxAgeSeconds);
+      const fresh = caches.filter((cache) => at - cache.at <= settings.jwksMaxAge);
       const sample = [...tokens.slice(-4), ...tokens.filter((t) => at - t.at === 700)];
       for (const { jwks } of fresh) {
         for (const { token } of sample) expect(await verifies(token, jwks), `at ${at}`).toBe(true);
@@ -127,7 +127,7 @@ describe('signing keys', () => {
   });
 
   it('listeners hear of a stage that only time changed', async () => {
-    const keys = await start(ground, { publishAheadSeconds: 1, jwksMaxAgeSeconds: 0 });
+    const keys = await start(ground, { publishAhead: 1, jwksMaxAge: 0 });
     await keys.rotate();
     const heard: CurrentKeys[] = [];
     keys.onChange((current) => heard.push(current));
@@ -233,7 +233,7 @@ describe('the JWKS', () => {
   });
 
   it('is refused settings under which a cache could miss a key', () => {
-    expect(() => make(ground, { publishAheadSeconds: 599 })).toThrow('twice');
-    expect(defaultKeySettings.publishAheadSeconds).toBeGreaterThanOrEqual(2 * defaultKeySettings.jwksMaxAgeSeconds);
+    expect(() => make(ground, { publishAhead: 599 })).toThrow('twice');
+    expect(defaultKeySettings.publishAhead).toBeGreaterThanOrEqual(2 * defaultKeySettings.jwksMaxAge);
   });
 });

@@ -55,7 +55,7 @@ export function createKeys(deps: {
   settings: KeySettings;
 }): Keys {
   const { db, vault, clock, bus, log, settings } = deps;
-  if (settings.publishAheadSeconds < 2 * settings.jwksMaxAgeSeconds) {
+  if (settings.publishAhead < 2 * settings.jwksMaxAge) {
     throw new Error('a signing key must be published for at least twice the time the JWKS may be cached');
   }
   const rotation = createRotation(deps);
@@ -180,7 +180,7 @@ export function createKeys(deps: {
       }
       return known();
     },
-    jwks: (ifNoneMatch) => jwksResponse(now().publicJwks, settings.jwksMaxAgeSeconds, ifNoneMatch),
+    jwks: (ifNoneMatch) => jwksResponse(now().publicJwks, settings.jwksMaxAge, ifNoneMatch),
     async list() {
       const at = clock.now();
       return (await standingKeys(db, at)).map(({ sealedPrivate: _, ...key }) => ({ ...key, stage: stageAt(key, at) }));

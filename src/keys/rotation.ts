@@ -12,22 +12,22 @@ export interface KeySettings {
   /** The algorithms of which a key is kept; the first is the default one. */
   algorithms: readonly string[];
   /** How long a key signs before the schedule replaces it. */
-  rotateAfterSeconds: number;
-  /** How long a key is in the JWKS before it signs: at least twice `jwksMaxAgeSeconds`. */
-  publishAheadSeconds: number;
+  rotateAfter: number;
+  /** How long a key is in the JWKS before it signs: at least twice `jwksMaxAge`. */
+  publishAhead: number;
   /** How long a key stays in the JWKS after it signed last: at least the longest life of what it signs. */
-  retireAfterSeconds: number;
+  retireAfter: number;
   /** How long others may cache the JWKS. */
-  jwksMaxAgeSeconds: number;
+  jwksMaxAge: number;
 }
 
 /** 90 days of signing, a day ahead of it, two days after it, cached for five minutes. */
 export const defaultKeySettings: KeySettings = {
   algorithms: ['ES256', 'RS256'],
-  rotateAfterSeconds: 90 * 86_400,
-  publishAheadSeconds: 86_400,
-  retireAfterSeconds: 2 * 86_400,
-  jwksMaxAgeSeconds: 300,
+  rotateAfter: 90 * 86_400,
+  publishAhead: 86_400,
+  retireAfter: 2 * 86_400,
+  jwksMaxAge: 300,
 };
 
 export interface RotateOptions {
@@ -88,9 +88,9 @@ export function createRotation(deps: {
       const waiting = keys.find((key) => stageAt(key, now) === 'published');
       // Asked twice, or by two processes at once: the key made first is the next one.
       if (waiting && !immediately) return { alg, kid: waiting.kid, signsFrom: waiting.signsFrom };
-      const signsFrom = immediately || keys.length === 0 ? now : secondsAfter(now, settings.publishAheadSeconds);
+      const signsFrom = immediately || keys.length === 0 ? now : secondsAfter(now, settings.publishAhead);
       if (immediately) await end(keys, now, now, true);
-      else await end(keys, signsFrom, secondsAfter(signsFrom, settings.retireAfterSeconds));
+      else await end(keys, signsFrom, secondsAfter(signsFrom, settings.retireAfter));
       await add(fresh, signsFrom, actor);
       await events.record({ type: 'key.rotated', actor, reason, data: { kid: fresh.kid, alg, immediately } });
       return { alg, kid: fresh.kid, signsFrom };
@@ -125,7 +125,7 @@ export function createRotation(deps: {
         const due = (key: StoredKey) =>
           stageAt(key, now) === 'signing' &&
           key.retiresFrom === undefined &&
-          now >= secondsAfter(key.signsFrom, settings.rotateAfterSeconds - settings.publishAheadSeconds);
+          now >= secondsAfter(key.signsFrom, settings.rotateAfter - settings.publishAhead);
         if ((await standing(alg)).some(due)) rotated.push(await rotateOne(alg, {}));
       }
       return rotated;

@@ -35,8 +35,8 @@ afterEach(async () => {
 
 const views: LetterViews = {
   renderLetter: (letter, params, locale) => ({
-    subject: `${letter} in ${locale} for ${params.name ?? 'you'}`,
-    text: `Open ${params.link} until ${params.at instanceof Date ? params.at.toISOString() : 'soon'}`,
+    subject: `${letter} in ${locale} with ${params.code ?? 'nothing'}`,
+    text: `Open ${params.link} until ${params.when instanceof Date ? params.when.toISOString() : 'soon'}`,
     html: `<p>Open <a href="${params.link}">this</a></p>`,
   }),
 };
@@ -48,7 +48,7 @@ const build = (transport: Transport): Mail => {
     events,
     views,
     transport,
-    settings: { from: 'The House <no-reply@house.example>', lettersPerHour: 5 },
+    settings: { from: 'The House <no-reply@house.example>', letters: { points: 5, window: 3_600 } },
   });
   relay = createRelay({ ...ground, log, consumers: { mail: mail.consumer }, pollSeconds: 0.05 });
   relay.start();
@@ -102,7 +102,7 @@ const smtp = (port: number, patienceSeconds = 2) => {
 };
 
 const refusal = (responseCode: number) => Object.assign(new Error('<jane@example.com> is refused'), { responseCode });
-const proof = { name: 'Jane', link: 'https://house.example/verify?token=secret', minutes: 30 };
+const proof = { code: 'ABCD', link: 'https://house.example/verify?token=secret', minutes: 30 };
 const toJane = { to: 'jane@example.com', locale: 'de', params: proof };
 const parked = () => events.parked({ topic: 'mail' });
 const moving = async (check: () => void | Promise<void>) =>
@@ -120,15 +120,15 @@ describe('a letter', () => {
     const mail = build(smtp(port));
     await ground.db
       .transact(async () => {
-        await mail.send('verify-email', toJane);
+        await mail.send('verify-address', toJane);
         throw new Error('rolled back');
       })
       .catch(() => {});
-    await mail.send('verify-email', toJane);
+    await mail.send('verify-address', toJane);
     await vi.waitFor(() => expect(received).toHaveLength(1));
     expect(received[0]).toMatchObject({ from: 'no-reply@house.example', to: ['jane@example.com'] });
     const { raw } = received[0]!;
-    expect(raw).toContain('Subject: verify-email in de for Jane');
+    expect(raw).toContain('Subject: verify-address in de with ABCD');
     expect(raw).toContain('From: The House <no-reply@house.example>');
     expect(raw).toMatch(/Message-ID: <[0-9a-f-]{36}@house\.example>/);
     expect(raw).toContain('Auto-Submitted: auto-generated');
@@ -139,7 +139,10 @@ describe('a letter', () => {
   it('hands dates through the outbox as dates', async () => {
     const { received, port } = await serve();
     const at = new Date('2026-03-04T05:06:07Z');
-    await build(smtp(port)).send('password-changed', { ...toJane, params: { at, helpLink: 'https://house.example' } });
+    await build(smtp(port)).send('password-changed', {
+      ...toJane,
+      params: { when: at, link: 'https://house.example' },
+    });
     await vi.waitFor(() => expect(received).toHaveLength(1));
     expect(received[0]!.raw).toContain('2026-03-04T05:06:07.000Z');
   });
@@ -150,9 +153,9 @@ describe('a letter', () => {
       events,
       views,
       transport: smtp(1),
-      settings: { from: 'a@b.example', lettersPerHour: 5 },
+      settings: { from: 'a@b.example', letters: { points: 5, window: 3_600 } },
     });
-    await mail.send('verify-email', toJane);
+    await mail.send('verify-address', toJane);
     const rows = JSON.stringify(await ground.db.query('select * from outbox, letter_budget'));
     expect(rows).not.toContain('jane');
     expect(rows).not.toContain('token=secret');
@@ -164,7 +167,7 @@ describe('the mail server', () => {
     const first = await serve();
     await first.close();
     const mail = build(smtp(first.port));
-    for (let i = 0; i < 5; i++) await mail.send('verify-email', { ...toJane, to: `jane${i}@example.com` });
+    for (let i = 0; i < 5; i++) await mail.send('verify-address', { ...toJane, to: `jane${i}@example.com` });
     await vi.waitFor(() => expect(lines.join('')).toContain('a message was not delivered'));
     let lost = true;
     const ids: string[] = [];
@@ -197,7 +200,7 @@ describe('the mail server', () => {
         }
       },
       close: async () => {},
-    }).send('verify-email', toJane);
+    }).send('verify-address', toJane);
     await moving(() => expect(headers).toHaveLength(2));
     expect(headers[0]).toBe(headers[1]);
   });
@@ -207,17 +210,17 @@ describe('the mail server', () => {
     ['a letter', 'data', 554],
   ])('refuses %s for good: parked at once, told in the journal, tried no more', async (_, at, code) => {
     const { port } = await serve({ [at]: () => refusal(code) });
-    await build(smtp(port)).send('verify-email', toJane);
+    await build(smtp(port)).send('verify-address', toJane);
     await vi.waitFor(async () => expect(await parked()).toMatchObject([{ attempts: 1 }]));
     expect(await events.history({ type: 'letter.undeliverable' })).toMatchObject([
-      { data: { letter: 'verify-email' } },
+      { data: { letter: 'verify-address' } },
     ]);
   });
 
   it('refuses a recipient for now: tried again', async () => {
     let times = 0;
     const { received, port } = await serve({ recipient: () => (++times < 3 ? refusal(450) : undefined) });
-    await build(smtp(port)).send('verify-email', toJane);
+    await build(smtp(port)).send('verify-address', toJane);
     await moving(() => expect(received).toHaveLength(1));
     expect(await parked()).toEqual([]);
   });
@@ -234,7 +237,7 @@ describe('the mail server', () => {
     const { port } = server.server.address() as AddressInfo;
     const transport = createSmtpTransport({ url: `smtp://user:hunter2@127.0.0.1:${port}?requireTLS=false` });
     closing.push(transport.close);
-    await build(transport).send('verify-email', toJane);
+    await build(transport).send('verify-address', toJane);
     await vi.waitFor(() => expect(lines.join('')).toContain('EAUTH'));
     expect(await parked()).toEqual([]);
     expect(lines.join('')).not.toContain('hunter2');
@@ -244,7 +247,7 @@ describe('the mail server', () => {
     const { port } = await serve();
     const transport = createSmtpTransport({ url: `smtp://user:hunter2@127.0.0.1:${port}`, patienceSeconds: 2 });
     closing.push(transport.close);
-    await build(transport).send('verify-email', toJane);
+    await build(transport).send('verify-address', toJane);
     await vi.waitFor(() => expect(lines.join('')).toContain('a message was not delivered'));
     expect(lines.join('')).toContain('ETLS');
   });
@@ -252,7 +255,7 @@ describe('the mail server', () => {
   it('is slow, or says nothing at all: the letter is tried again later and others are not held up for ever', async () => {
     const { received, port } = await serve({ delay: 300 });
     const mail = build(smtp(port));
-    for (let i = 0; i < 10; i++) await mail.send('verify-email', { ...toJane, to: `jane${i}@example.com` });
+    for (let i = 0; i < 10; i++) await mail.send('verify-address', { ...toJane, to: `jane${i}@example.com` });
     await vi.waitFor(() => expect(received).toHaveLength(10), { timeout: 5_000 });
 
     const { createServer } = await import('node:net');
@@ -264,7 +267,7 @@ describe('the mail server', () => {
       transport.send(
         {
           id: 'x',
-          letter: 'verify-email',
+          letter: 'verify-address',
           locale: 'en',
           from: 'a@b.example',
           to: 'c@d.example',
@@ -280,7 +283,7 @@ describe('the mail server', () => {
 
   it('no log line ever holds an address or a link', async () => {
     const { port } = await serve({ recipient: () => refusal(450) });
-    await build(smtp(port)).send('verify-email', toJane);
+    await build(smtp(port)).send('verify-address', toJane);
     await moving(() => expect(lines.length).toBeGreaterThan(2));
     expect(lines.join('')).not.toMatch(/jane|token=secret/);
   });
@@ -302,7 +305,7 @@ describe('a recipient', () => {
     'jane..doe@example.com',
   ])('%j is refused', async (to) => {
     const mail = build(createDevelopmentMailbox(ground));
-    await expect(mail.send('verify-email', { ...toJane, to })).rejects.toMatchObject({
+    await expect(mail.send('verify-address', { ...toJane, to })).rejects.toMatchObject({
       code: 'mail.address_malformed',
       kind: 'invalid',
     });
@@ -311,18 +314,18 @@ describe('a recipient', () => {
   it('may be written in any script', async () => {
     const { received, port } = await serve();
     const mail = build(smtp(port));
-    await mail.send('verify-email', { ...toJane, to: 'jürgen@bücher.example' });
-    await mail.send('verify-email', { ...toJane, to: 'juergen@bücher.example' });
-    await mail.send('verify-email', { ...toJane, to: '用户@例子.example' });
+    await mail.send('verify-address', { ...toJane, to: 'jürgen@bücher.example' });
+    await mail.send('verify-address', { ...toJane, to: 'juergen@bücher.example' });
+    await mail.send('verify-address', { ...toJane, to: '用户@例子.example' });
     await vi.waitFor(() => expect(received).toHaveLength(3));
     // Any server takes an ASCII local part at an A-label; this one shows U-labels in its envelope.
     expect(received.map(({ raw }) => raw).join()).toContain('juergen@xn--bcher-kva.example');
   });
 
-  it('a name cannot start another header', async () => {
+  it('what fills a subject cannot start another header', async () => {
     const { received, port } = await serve();
-    const params = { ...proof, name: 'Jane\r\nBcc: all@example.com\u2028X: y' };
-    await build(smtp(port)).send('verify-email', { ...toJane, params });
+    const params = { ...proof, code: 'Jane\r\nBcc: all@example.com\u2028X: y' };
+    await build(smtp(port)).send('verify-address', { ...toJane, params });
     await vi.waitFor(() => expect(received).toHaveLength(1));
     expect(received[0]!.to).toEqual(['jane@example.com']);
     const head = received[0]!.raw.split('\r\n\r\n')[0]!;
@@ -340,13 +343,13 @@ describe('a recipient', () => {
     ]) {
       await mail.send('reset-password', { ...toJane, to });
     }
-    const refused = await mail.send('verify-email', toJane).catch((error) => error);
+    const refused = await mail.send('verify-address', toJane).catch((error) => error);
     expect(refused).toMatchObject({ code: 'mail.too_many', kind: 'limited', retryAfter: 720 });
-    await mail.send('password-changed', { ...toJane, params: { at: new Date(), helpLink: 'https://house.example' } });
-    await mail.send('verify-email', { ...toJane, to: 'john@example.com' });
+    await mail.send('password-changed', { ...toJane, params: { when: new Date(), link: 'https://house.example' } });
+    await mail.send('verify-address', { ...toJane, to: 'john@example.com' });
     ground.clock.move(720);
-    await mail.send('verify-email', toJane);
-    await expect(mail.send('verify-email', toJane)).rejects.toMatchObject({ code: 'mail.too_many' });
+    await mail.send('verify-address', toJane);
+    await expect(mail.send('verify-address', toJane)).rejects.toMatchObject({ code: 'mail.too_many' });
   });
 
   it('of 64 letters asked for at once gets no more than the budget; a rollback gives it back', async () => {
@@ -375,12 +378,12 @@ describe("development's mailbox", () => {
   it('keeps each letter once, newest first, found by any spelling of the recipient', async () => {
     const mailbox = createDevelopmentMailbox(ground);
     const mail = build(mailbox);
-    await mail.send('verify-email', toJane);
+    await mail.send('verify-address', toJane);
     await vi.waitFor(async () => expect(await mailbox.list()).toHaveLength(1));
     ground.clock.move(1);
     await mail.send('reset-password', { ...toJane, to: 'john@example.com' });
     await vi.waitFor(async () => expect(await mailbox.list()).toHaveLength(2));
-    expect((await mailbox.list()).map(({ letter }) => letter)).toEqual(['reset-password', 'verify-email']);
+    expect((await mailbox.list()).map(({ letter }) => letter)).toEqual(['reset-password', 'verify-address']);
     const [letter] = await mailbox.list({ to: 'JANE@Example.com' });
     expect(letter).toMatchObject({
       to: 'jane@example.com',
@@ -389,7 +392,7 @@ describe("development's mailbox", () => {
     });
     expect(await mailbox.find(letter!.id)).toEqual(letter);
     expect(await mailbox.find('no id')).toBeUndefined();
-    await mailbox.send({ ...letter!, letter: 'verify-email', date: new Date() }, new AbortController().signal);
+    await mailbox.send({ ...letter!, letter: 'verify-address', date: new Date() }, new AbortController().signal);
     expect(await mailbox.list()).toHaveLength(2);
   });
 });

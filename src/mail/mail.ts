@@ -2,15 +2,15 @@ import { type ConsumerOptions, type Events, Undeliverable } from '../events/inde
 import type { Db } from '../platform/db/index.ts';
 import { type Clock, Refusal, type Vault } from '../platform/index.ts';
 import { parseAddress } from './address.ts';
-import { createBudget } from './budget.ts';
+import { createBudget, type LetterBudget } from './budget.ts';
 import { askedFor, type LetterName, type Letters } from './catalogue.ts';
 import type { Transport } from './transport.ts';
 
 export interface MailSettings {
   /** `Name <address>` or an address. */
   from: string;
-  /** Letters one recipient may be sent in an hour, beside notices. */
-  lettersPerHour: number;
+  /** What one recipient may be sent, beside notices; `window` in seconds. */
+  letters: LetterBudget;
 }
 
 /** What turns a letter's name and params into words and form. */
@@ -63,7 +63,7 @@ export function createMail(deps: {
   settings: MailSettings;
 }): Mail {
   const { db, clock, vault, events, views, transport, settings } = deps;
-  const budget = createBudget({ db, clock, vault, perHour: settings.lettersPerHour });
+  const budget = createBudget({ db, clock, vault, letters: settings.letters });
 
   return {
     async send(letter, { to, locale, params }) {

@@ -24,6 +24,7 @@ export interface DevelopmentMailbox extends Transport {
 
 /** Only so many are kept. */
 const most = 500;
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Development's post: letters stay in a table and are read in the browser. They hold live links in the clear, so it is
@@ -65,7 +66,8 @@ export function createDevelopmentMailbox(deps: { db: Db; clock: Clock }): Develo
       return rows.map(toLetter);
     },
     async find(id) {
-      const [row] = await db.query<Record<string, never>>('select * from mailbox_letter where id::text = $1', [id]);
+      if (!uuid.test(id)) return undefined;
+      const [row] = await db.query<Record<string, never>>('select * from mailbox_letter where id = $1', [id]);
       return row && toLetter(row);
     },
     close: async () => {},
