@@ -84,14 +84,14 @@ export function paramsOf(parts: Part[]): string[] {
   return [...names].sort();
 }
 
-/** Says a message in a language. `escape` is applied to every value, never to the message's own text. */
-export function sayMessage(parts: Part[], language: string, params: Params, escape = (text: string) => text): string {
+/** Says a message in a language. `shielded` is applied to every value, never to the message's own text. */
+export function sayMessage(parts: Part[], language: string, params: Params, shielded = (text: string) => text): string {
   const say = (list: Part[], count?: number): string => list.map((part) => one(part, count)).join('');
   function one(part: Part, count?: number): string {
     if (part.kind === 'text') return part.text;
     if (part.kind === 'count') return new Intl.NumberFormat(language).format(count ?? 0);
     const value = params[part.name];
-    if (part.kind === 'value') return escape(shown(value, part.format));
+    if (part.kind === 'value') return shielded(shown(value, part.format));
     const number = Number(value);
     const form = part.forms[`=${number}`] ?? part.forms[new Intl.PluralRules(language).select(number)];
     return say(form ?? part.forms.other ?? [], number);
@@ -100,9 +100,9 @@ export function sayMessage(parts: Part[], language: string, params: Params, esca
     if (value === undefined || value === null) return '';
     if (format === 'number') return new Intl.NumberFormat(language).format(Number(value));
     if (format === 'date')
-      return new Intl.DateTimeFormat(language, { dateStyle: 'long' }).format(new Date(value as Date));
+      return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(value as Date));
     if (format === 'time')
-      return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' }).format(
+      return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }).format(
         new Date(value as Date),
       );
     return String(value);

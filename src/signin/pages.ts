@@ -16,11 +16,12 @@ export interface ClientShown {
   terms?: string | undefined;
 }
 
+/** What `credentials` asks the browser for; the answer comes back in the field it names. */
 export type Captcha =
-  /** A proof of work: the challenge itself (altcha-lib's Challenge), or the address to fetch one from. Field `altcha`. */
-  | { kind: 'altcha'; challenge?: object; url?: string }
-  /** Fields `cf-turnstile-response` and `h-captcha-response`, put there by the widget. */
-  | { kind: 'turnstile' | 'hcaptcha'; siteKey: string };
+  /** A proof of work: altcha-lib's Challenge, solved by `pow.js` into the hidden field `altcha`. */
+  | { provider: 'altcha'; challenge: object }
+  /** A widget that fills in its own field. */
+  | { provider: 'turnstile' | 'hcaptcha'; siteKey: string; script: string; className: string };
 
 export interface Common extends Typed {
   /** Of the interaction. */
@@ -50,7 +51,7 @@ function shown(name: string, input: Common, fields: FieldSpec[], path = `/${name
     client: input.client,
     captcha: input.captcha,
     form: createForm(at(input.uid, path), fields, input),
-    scripts: input.captcha?.kind === 'altcha' ? ['pow.js'] : [],
+    scripts: input.captcha?.provider === 'altcha' ? ['pow.js'] : [],
     ...(input.client ? { cancel: at(input.uid, '/cancel') } : {}),
   };
 }

@@ -1,7 +1,14 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import Koa from 'koa';
 import * as account from '../../src/account/pages.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
+import { type BrandingInput, createBranding } from '../../src/platform/branding.ts';
+import { securityHeaders } from '../../src/platform/http/headers.ts';
 import type { Params } from '../../src/platform/message.ts';
+import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
 import * as signin from '../../src/signin/pages.ts';
 
@@ -57,7 +64,7 @@ const models: Record<string, { page: string }> = {
     minLength,
     fields: Object.keys(signin.PROFILE_FIELDS).map((name, at) => ({ name, required: at < 2 })),
     terms: 'https://acme.example/terms',
-    captcha: { kind: 'altcha', challenge },
+    captcha: { provider: 'altcha', challenge },
   }),
   'register-refused': signin.registerPage({
     ...base,
@@ -79,7 +86,7 @@ const models: Record<string, { page: string }> = {
     sent: true,
     problems: [{ field: 'code', code: 'proof.spent' }],
   }),
-  forgot: signin.forgotPage({ ...base, captcha: { kind: 'altcha', url: '/challenge' } }),
+  forgot: signin.forgotPage({ ...base, captcha: { provider: 'altcha', challenge } }),
   'reset-sent': signin.resetSentPage({ ...base, address: email }),
   reset: signin.resetPage({ ...base, identifier: email, minLength }),
   'reset-refused': signin.resetPage({
@@ -143,7 +150,7 @@ const models: Record<string, { page: string }> = {
   'device-code-refused': oidc.deviceCodePage({
     form: engine('op.deviceInputForm', '/device'),
     values: { user_code: 'BCDF-GHJK' },
-    problems: [{ field: 'user_code', code: 'device.wrong_code' }],
+    problems: [{ field: 'user_code', code: 'device.code_unknown' }],
   }),
   'device-confirm': oidc.deviceConfirmPage({
     form: engine('op.deviceConfirmForm', '/device', '<input type="hidden" name="confirm" value="yes"/>'),
@@ -238,3 +245,54 @@ export const letters: Record<string, Params> = {
   'choose-password': { link: 'https://id.acme.example/account/reset?token=abc' },
   welcome: { link: 'https://id.acme.example/' },
 };
+
+export interface Gallery {
+  /** Of the page of that name: `${url}/<name>?locale=de&theme=dark`. Letters stand under `/letter/<name>`. */
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Serves the exhibits with the headers of the real server, so that what its policy forbids fails here too. */
+export async function serveGallery(branding: BrandingInput = { name: 'Acme' }): Promise<Gallery> {
+  const views = createViews({
+    dir: join(import.meta.dirname, '../../views'),
+    branding: createBranding(branding),
+    strict: true,
+  });
+  const koa = new Koa();
+  koa.use(securityHeaders({ https: false }));
+  koa.use(views.assets.middleware);
+  koa.use((ctx) => {
+    const { locale = 'en', theme, bare } = ctx.query as Record<string, string | undefined>;
+    const [, first = '', second = ''] = ctx.path.split('/');
+    const params = letters[second];
+    ctx.type = 'html';
+    if (params || first === 'dev') {
+      ctx.set('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
+      ctx.remove('x-frame-options');
+      ctx.body = views.renderLetter(
+        params ? second : 'verify-address',
+        params ?? letters['verify-address'] ?? {},
+        locale,
+      ).html;
+      return;
+    }
+    const model = models[first];
+    if (!model) return;
+    const { nonce } = ctx.state as { nonce: string };
+    const context = { locale, nonce, csrf: 'token', url: ctx.url, theme: theme as 'dark' | undefined };
+    ctx.body = views.render(model.page, model, context);
+    // A page that sends itself is looked at with its script left out.
+    if (bare) ctx.body = String(ctx.body).replace(/<script.*?<\/script>/gs, '');
+  });
+  const server = koa.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -71,7 +71,7 @@
     let waiting;
     const finished = (async () => {
       say('working');
-      const challenge = box.dataset.pow ? JSON.parse(box.dataset.pow) : await (await fetch(box.dataset.powUrl)).json();
+      const challenge = JSON.parse(box.dataset.pow);
       const solution = await shared(challenge, box.dataset.powWorker).catch(() => solve(challenge, 0, 1));
       field.value = btoa(JSON.stringify({ challenge, solution }));
       say('done');
