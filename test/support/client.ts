@@ -11,7 +11,7 @@ export interface Page extends Document {
   way: { status: number; url: string }[];
 }
 
-type Values = Record<string, string | boolean>;
+type Values = Record<string, string | boolean | undefined>;
 export interface Submission {
   /** Which form: part of its action, or a field it must have. Without it the one form that has all the values' fields. */
   form?: string;
@@ -21,11 +21,16 @@ export interface Submission {
   extra?: Record<string, string>;
 }
 
-/**
- * A browser without JavaScript: keeps cookies, follows redirects one by one, fills and submits forms.
- * @param headers sent with each request, for example `accept-language`
- */
-export function createClient({ headers = {} as Record<string, string>, cookies = createCookies() } = {}) {
+export interface ClientOptions {
+  /** Sent with each request, for example `accept-language`. */
+  headers?: Record<string, string>;
+  cookies?: Cookies;
+  /** Addresses that are not asked: a redirect there ends at a page with status 0. */
+  outside?: RegExp;
+}
+
+/** A browser without JavaScript: keeps cookies, follows redirects one by one, fills and submits forms. */
+export function createClient({ headers = {}, cookies = createCookies(), outside }: ClientOptions = {}) {
   async function request(url: string | URL, init: RequestInit = {}, from?: URL): Promise<Response> {
     const target = new URL(url);
     const jar = cookies.header(target);
@@ -51,6 +56,9 @@ export function createClient({ headers = {} as Record<string, string>, cookies =
     const way: Page['way'] = [];
     let target = new URL(url);
     for (let hop = 0; hop < 20; hop++) {
+      if (outside?.test(target.href)) {
+        return { ...readHtml(''), url: target, status: 0, headers: new Headers(), html: '', way };
+      }
       const response = await request(target, init, from);
       way.push({ status: response.status, url: target.href });
       const location = response.headers.get('location');
@@ -68,7 +76,8 @@ export function createClient({ headers = {} as Record<string, string>, cookies =
 
   /** Fills in the form of a page and presses a button of it. A field that is not there is an error, as for a person. */
   async function submit(page: Page, values: Values = {}, { form: wanted, button: label, extra }: Submission = {}) {
-    const form = pickForm(page, Object.keys(values), wanted);
+    const given = Object.keys(values).filter((name) => values[name] !== undefined);
+    const form = pickForm(page, given, wanted);
     const button = label
       ? form.buttons.find((b) => b.text.includes(label) || b.name === label || b.value === label)
       : form.buttons[0];

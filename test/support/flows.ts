@@ -45,7 +45,7 @@ export async function registerAndVerify(
   await walker.open(cardea.demo);
   await walker.click('Create an account');
   await register(walker, person);
-  const { code } = await cardea.mailbox.next(person.email, 'verify-email');
+  const { code } = await cardea.mailbox.next(person.email, 'verify-address');
   return agree(walker, await walker.submit({ code }));
 }
 

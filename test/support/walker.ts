@@ -2,7 +2,7 @@ import axe from 'axe-core';
 import type { Browser, BrowserContext, Page as Tab } from 'playwright-core';
 import { createClient, type Page, type Submission } from './client.ts';
 
-type Values = Record<string, string | boolean>;
+type Values = Record<string, string | boolean | undefined>;
 
 export interface View {
   url: URL;
@@ -32,6 +32,8 @@ export interface Walker {
   tab(): Promise<Walker>;
   /** What axe found on any page of this browser so far; undefined where it cannot run. */
   faults: string[];
+  /** What the browser keeps; `expires` is not positive for what goes with it. */
+  cookies(): Promise<{ name: string; value: string; path: string; expires: number }[]>;
   close(): Promise<void>;
 }
 
@@ -88,6 +90,8 @@ function plainWalker(client: ReturnType<typeof createClient>): Walker {
     },
     see: async () => at(),
     tab: async () => plainWalker(client),
+    cookies: async () =>
+      client.cookies.all().map((kept) => ({ ...kept, expires: kept.expires === Infinity ? -1 : kept.expires })),
     close: async () => {},
   };
 }
@@ -166,7 +170,7 @@ function browserWalker(
       return arrived();
     },
     async submit(values = {}, { form: wanted, button } = {}) {
-      const names = Object.keys(values);
+      const names = Object.keys(values).filter((name) => values[name] !== undefined);
       let form = formWith(names, wanted);
       // As the plain client: the page's question, not the small forms beside it.
       if (names.length === 0 && wanted === undefined) {
@@ -179,6 +183,7 @@ function browserWalker(
             .first();
       }
       for (const [name, value] of Object.entries(values)) {
+        if (value === undefined) continue;
         const field = form.locator(`[name="${name}"]:not([type=hidden])`);
         const type = await field.first().getAttribute('type');
         if (type === 'radio') await field.and(tab.locator(`[value="${value}"]`)).check();
@@ -203,6 +208,7 @@ function browserWalker(
       return arrived();
     },
     tab: async () => browserWalker(context, await context.newPage(), options, faults),
+    cookies: () => context.cookies(),
     close: () => context.close(),
   };
 }

@@ -1,0 +1,40 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll } from 'vitest';
+import { launchBrowser } from '../support/browser.ts';
+import { type Cardea, type CardeaOptions, freePorts, startCardea } from '../support/cardea.ts';
+import { relyingPartyClient, startRelyingParty } from '../support/relying-party.ts';
+import { bootstrap } from '../support/seeds.ts';
+import { createWalker, type Mode, type Walker, type WalkerOptions } from '../support/walker.ts';
+
+/** What a file of journeys plays on: Cardea with people in it, its demo, a second application that asks for consent, a browser. */
+export interface Stage {
+  cardea: Cardea;
+  browser: Browser;
+  /** A third party's application: the person is asked before it learns anything. */
+  library: { url: string };
+  /** Opens a browser of somebody new. `PICTURES=dir` leaves a picture of each page there. */
+  walk(mode: Mode, options?: Omit<WalkerOptions, 'browser'>): Promise<Walker>;
+}
+
+export function setStage(options: CardeaOptions = {}): Stage {
+  const stage = {} as Stage;
+  const stops: (() => Promise<unknown> | undefined)[] = [];
+
+  beforeAll(async () => {
+    const [port] = await freePorts(1);
+    const seeds = { ...bootstrap, clients: [...bootstrap.clients, relyingPartyClient(port!)] };
+    const [cardea, browser] = await Promise.all([startCardea({ bootstrap: seeds, ...options }), launchBrowser()]);
+    stops.push(
+      () => cardea.stop(),
+      () => browser.close(),
+    );
+    const library = await startRelyingParty(cardea.issuer, port!);
+    stops.push(() => library.stop());
+    Object.assign(stage, { cardea, browser, library });
+  });
+  afterAll(async () => {
+    for (const stop of stops.reverse()) await stop();
+  });
+  stage.walk = (mode, more) => createWalker(mode, { browser: stage.browser, pictures: process.env.PICTURES, ...more });
+  return stage;
+}
