@@ -8,7 +8,11 @@ export const outboxWake = 'outbox';
 export const payloadContext = (topic: string, message: string) => `outbox:${topic}:${message}`;
 
 export interface EnqueueOptions {
-  /** Messages of one topic and key are delivered in the order in which their transactions committed. */
+  /**
+   * Messages of one topic and key are delivered in the order in which their transactions committed. For that, writers
+   * of one key wait for one another until they commit, and a message that fails holds up those behind it: use it where
+   * the order matters, and one key per transaction, else two transactions may wait for each other.
+   */
   key?: string | undefined;
   /** Not delivered earlier than this. */
   notBefore?: Date | undefined;

@@ -179,6 +179,11 @@ describe('signing keys', () => {
     expect(new Set(rotated.flat().map(({ kid }) => kid)).size).toBe(1);
   });
 
+  it('an algorithm nobody configured is refused', async () => {
+    const keys = await start();
+    await expect(keys.rotate({ alg: 'none' })).rejects.toMatchObject({ code: 'keys.algorithm_unknown' });
+  });
+
   it('a process whose clock is behind signs with a key that is published', async () => {
     const ahead = await ground.another();
     const clock = { now: () => new Date(ground.clock.now().getTime() + 30_000) };

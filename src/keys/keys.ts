@@ -31,7 +31,10 @@ export interface Keys {
   jwks(ifNoneMatch?: string): JwksResponse;
   /** The keys with their stages, for people: no private part. */
   list(): Promise<(KeyRow & { stage: Stage })[]>;
-  /** Brings the next key on its way; `immediately` ends the old one and all it signed. */
+  /**
+   * Brings the next key on its way; `immediately` ends the old one and all it signed.
+   * @throws Refusal `keys.algorithm_unknown` (invalid)
+   */
   rotate(options?: RotateOptions): Promise<Rotated[]>;
   /** What the schedule asks for now, and the erasing of what is gone: for a job. */
   rotateIfDue(): Promise<Rotated[]>;
@@ -155,11 +158,12 @@ export function createKeys(deps: {
 
   return {
     async start() {
-      await rotation.ensure();
-      await load(true);
       if (running) return;
       running = true;
+      // Before the first look at the database, so that nothing falls in between.
       bus.subscribe(keysChanged, () => void (running && loadOrComplain()));
+      await rotation.ensure();
+      await load(true);
       watch();
     },
     stop() {

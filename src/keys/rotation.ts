@@ -1,6 +1,6 @@
 import type { Actor, Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type Clock, secondsAfter, type Vault } from '../platform/index.ts';
+import { type Bus, type Clock, Refusal, secondsAfter, type Vault } from '../platform/index.ts';
 import { stageAt } from './stages.ts';
 import { insertKey, keyContext, makeKey, openKey, type StoredKey, standingKeys } from './store.ts';
 
@@ -111,6 +111,9 @@ export function createRotation(deps: {
     },
 
     async rotate(options: RotateOptions = {}): Promise<Rotated[]> {
+      if (options.alg !== undefined && !settings.algorithms.includes(options.alg)) {
+        throw new Refusal('keys.algorithm_unknown', { kind: 'invalid', details: { known: settings.algorithms } });
+      }
       const rotated: Rotated[] = [];
       for (const alg of options.alg === undefined ? settings.algorithms : [options.alg]) {
         rotated.push(await rotateOne(alg, options));

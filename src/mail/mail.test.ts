@@ -212,6 +212,7 @@ describe('the mail server', () => {
     const { port } = await serve({ [at]: () => refusal(code) });
     await build(smtp(port)).send('verify-address', toJane);
     await vi.waitFor(async () => expect(await parked()).toMatchObject([{ attempts: 1 }]));
+    expect((await parked())[0]!.failure).toMatch(new RegExp(`${code} .*\\[address\\]`));
     expect(await events.history({ type: 'letter.undeliverable' })).toMatchObject([
       { data: { letter: 'verify-address' } },
     ]);

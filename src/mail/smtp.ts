@@ -53,9 +53,7 @@ export function createSmtpTransport({ url, patienceSeconds = 20 }: SmtpOptions):
           signal,
         });
       } catch (error) {
-        throw isFinal(error)
-          ? new Undeliverable('the mail server refused the letter for good', { cause: error })
-          : error;
+        throw isFinal(error) ? new Undeliverable((error as Error).message, { cause: error }) : error;
       }
     },
     close: async () => smtp.close(),

@@ -7,18 +7,18 @@ export interface LetterShown {
   sentAt: Date;
 }
 
-/** Newest first. Each leads to GET /dev/dev/mailbox/:id */
+/** Newest first. Each leads to GET /dev/mailbox/:id */
 export function mailboxPage(input: { letters: LetterShown[] }) {
   return {
     page: 'mailbox/list',
     title: 'mailbox.list.title',
     wide: true,
-    letters: input.letters.map((letter) => ({ ...letter, href: `/dev/dev/mailbox/${encodeURIComponent(letter.id)}` })),
+    letters: input.letters.map((letter) => ({ ...letter, href: `/dev/mailbox/${encodeURIComponent(letter.id)}` })),
   };
 }
 
 /**
- * One letter. Its HTML is framed from GET /dev/dev/mailbox/:id/html, which must answer with X-Frame-Options: SAMEORIGIN,
+ * One letter. Its HTML is framed from GET /dev/mailbox/:id/html, which must answer with X-Frame-Options: SAMEORIGIN,
  * frame-ancestors 'self' and a policy that allows the letter's inline styles and nothing else.
  */
 export function letterPage(input: LetterShown & { text: string }) {
@@ -28,7 +28,7 @@ export function letterPage(input: LetterShown & { text: string }) {
     titleParams: { subject: input.subject },
     wide: true,
     letter: input,
-    frame: `/dev/dev/mailbox/${encodeURIComponent(input.id)}/html`,
+    frame: `/dev/mailbox/${encodeURIComponent(input.id)}/html`,
     // Links are what one comes here for; the frame is sandboxed and opens none.
     links: [...new Set(input.text.match(/https?:\/\/[^\s<>"]+/g) ?? [])],
     back: '/dev/mailbox',
