@@ -32,9 +32,13 @@ export function sendLogoutThroughOutbox(provider: Provider, outbox: Outbox): voi
   });
 }
 
-/** Queues a logout for each application; call inside the transaction that ends the sessions. */
+/**
+ * Queues a logout for each application; call inside the transaction that ends the sessions. They carry no key: their
+ * order means nothing, one application's refusal of one session must not hold up its others, and two people who sign
+ * out of the same applications at once must not wait for each other, each holding what the other needs.
+ */
 export async function queueLogout(outbox: Outbox, ended: readonly EndedAuthorization[]): Promise<void> {
-  for (const one of ended) await outbox.enqueue(logoutTopic, { ...one }, { key: `${logoutTopic}:${one.clientId}` });
+  for (const one of ended) await outbox.enqueue(logoutTopic, { ...one });
 }
 
 /** The outbox's consumer: builds the logout token anew, so that its `iat` and key are fresh, and posts it. */
