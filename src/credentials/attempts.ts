@@ -1,5 +1,5 @@
 import { addressKey, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
-import { budgets } from './budgets.ts';
+import { type Budgets, budgetsOf } from './budgets.ts';
 import { createDevices, type Devices } from './devices.ts';
 
 /** Who tries. */
@@ -62,9 +62,10 @@ export function createAttempts(options: {
   limits: Limits;
   clock: Clock;
   vault: Vault;
+  budgets?: Budgets;
   settings?: AttemptSettings;
 }): Attempts {
-  const { limits, vault, clock, settings = {} } = options;
+  const { limits, vault, clock, budgets = budgetsOf(), settings = {} } = options;
   const { firstWait = 60, longestWait = 4 * 60 * 60 } = settings;
   const devices = createDevices({ vault, clock });
 

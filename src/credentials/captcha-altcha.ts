@@ -33,6 +33,7 @@ export function createAltcha(options: { vault: Vault; limits: Limits; clock: Clo
     }),
 
     async verify(fields) {
+      if (!fields[field]) throw new Refusal('captcha.missing', { kind: 'invalid' });
       const payload = payloadOf(fields[field]);
       // Ours by its signature, so the cost of checking is the one we chose; the library looks at that first.
       const found = payload && (await verifySolution({ ...payload, deriveKey, hmacSignatureSecret: key }));

@@ -41,7 +41,8 @@ export function createSiteverify(options: {
 
     async verify(fields, ip) {
       const answer = fields[field];
-      if (typeof answer !== 'string' || answer === '' || answer.length > 10_000) throw refused();
+      if (!answer) throw new Refusal('captcha.missing', { kind: 'invalid' });
+      if (typeof answer !== 'string' || answer.length > 10_000) throw refused();
       const body = new URLSearchParams({ secret, response: answer, sitekey: siteKey, ...(ip ? { remoteip: ip } : {}) });
       const { success } = await fetch(settings.verifyUrl ?? verifyUrl, {
         method: 'POST',

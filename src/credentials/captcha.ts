@@ -19,9 +19,11 @@ export interface CaptchaSettings {
   timeout?: number;
   /** Rounds of PBKDF2 for each of about 256 tries, default 5000: about a second on a phone. */
   cost?: number;
-  /** From so many in ten minutes from one address on, it is suspicious. */
+  /** In which the following are counted, in seconds; default ten minutes. */
+  window?: number;
+  /** From so many from one address on, it is suspicious. */
   fromAddress?: Partial<Record<CaptchaKind, number>>;
-  /** From so many in ten minutes from everywhere on, everybody is asked. */
+  /** From so many from everywhere on, everybody is asked. */
   fromEverywhere?: Partial<Record<CaptchaKind, number>>;
 }
 
@@ -45,7 +47,7 @@ export type CaptchaChallenge =
 
 export interface CaptchaProvider {
   challenge(): Promise<CaptchaChallenge>;
-  /** @throws Refusal `captcha.refused` (invalid), `captcha.unavailable` (unavailable) */
+  /** @throws Refusal `captcha.missing`, `captcha.refused` (invalid), `captcha.unavailable` (unavailable) */
   verify(fields: Record<string, unknown>, ip?: string): Promise<void>;
 }
 
@@ -77,7 +79,7 @@ export function createCaptcha(options: {
         ? (settings.fromAddress?.[kind] ?? fromAddress[kind])
         : (settings.fromEverywhere?.[kind] ?? fromEverywhere[kind]);
     // While nobody can count, nobody is suspected.
-    return { name: `captcha.${kind}.${where}`, points, seconds: 600, onFault: 'open' };
+    return { name: `captcha.${kind}.${where}`, points, seconds: settings.window ?? 600, onFault: 'open' };
   };
 
   const made: CaptchaProvider =

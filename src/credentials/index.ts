@@ -6,7 +6,7 @@
  */
 export { acrOf, acrValues, assuranceLevels, satisfies } from './assurance.ts';
 export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
-export { budgets } from './budgets.ts';
+export type { Budgets } from './budgets.ts';
 export {
   type Captcha,
   type CaptchaChallenge,
@@ -14,8 +14,11 @@ export {
   type CaptchaSettings,
   createCaptcha,
 } from './captcha.ts';
+export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
 export type { Cost } from './hashing.ts';
+export type { Asker, Links } from './journeys.ts';
+export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
 export {
   type Assessment,
@@ -26,3 +29,6 @@ export {
   type PasswordPolicySettings,
 } from './policy.ts';
 export { createProofs, type IssuedProof, type Proof, type ProofPurpose, type Proofs } from './proofs.ts';
+export type { Profile, Registration } from './registration.ts';
+export type { Resets } from './resets.ts';
+export type { Verification } from './verification.ts';

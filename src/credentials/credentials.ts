@@ -1,0 +1,139 @@
+import type { Settings } from '../platform/config/index.ts';
+import type { Vault } from '../platform/index.ts';
+import type { Log } from '../platform/log.ts';
+import { type Attempts, createAttempts } from './attempts.ts';
+import { type Budgets, budgetsOf } from './budgets.ts';
+import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
+import type { Links, Ports } from './journeys.ts';
+import { createPasswordChanges, type PasswordChanges } from './password-changes.ts';
+import { createPasswords, type Passwords } from './passwords.ts';
+import { createPasswordPolicy, type PasswordPolicy } from './policy.ts';
+import { createProofs, type Proofs } from './proofs.ts';
+import { createRegistration, type Registration } from './registration.ts';
+import { createResets, type Resets } from './resets.ts';
+import { createVerification, type Verification } from './verification.ts';
+
+export interface Credentials {
+  passwords: Passwords;
+  policy: PasswordPolicy;
+  attempts: Attempts;
+  proofs: Proofs;
+  captcha: Captcha;
+  /** For doors that count something themselves with `limits`. */
+  budgets: Budgets;
+  registration: Registration;
+  verification: Verification;
+  resets: Resets;
+  passwordChanges: PasswordChanges;
+  /** Removes what has expired; call it every hour or so. */
+  tidy(): Promise<void>;
+  /** Ends the hashing threads. */
+  close(): Promise<void>;
+}
+
+type Needed = Pick<Settings, 'issuer' | 'branding' | 'passwords' | 'tokens' | 'captcha' | 'limits' | 'registration'>;
+
+/** How long an invitation is good, in seconds: people are on holiday. */
+const invitationLink = 14 * 24 * 60 * 60;
+
+/**
+ * Every part of the room, built out of the settings.
+ * @param options.fetch asks Have I Been Pwned, Turnstile and hCaptcha, when they are configured
+ * @param options.evenAnswer milliseconds that registering and asking for a reset take at least
+ */
+export function createCredentials(
+  options: Omit<
+    Ports,
+    'passwords' | 'policy' | 'proofs' | 'attempts' | 'captcha' | 'links' | 'budgets' | 'settings'
+  > & {
+    vault: Vault;
+    log: Log;
+    settings: Needed;
+    fetch?: typeof globalThis.fetch;
+    links?: Links;
+    evenAnswer?: number;
+  },
+): Credentials {
+  const { settings, fetch = globalThis.fetch, evenAnswer = 300, links = linksOf(settings.issuer), ...ground } = options;
+  const budgets = budgetsOf(settings.limits);
+  const { argon2, hashingThreads, breachCheck, ...lengths } = settings.passwords;
+  const cost = { memoryCost: argon2.memoryKib, timeCost: argon2.iterations, parallelism: argon2.parallelism };
+
+  const passwords = createPasswords({ ...ground, settings: { cost, threads: hashingThreads } });
+  const policy = createPasswordPolicy({
+    ...ground,
+    fetch,
+    settings: {
+      ...lengths,
+      organisation: [settings.branding.name],
+      breaches: breachCheck.hibp ? { url: breachCheck.hibpUrl, timeout: breachCheck.timeout * 1000 } : undefined,
+    },
+  });
+  const proofs = createProofs(ground);
+  const attempts = createAttempts({ ...ground, budgets });
+  const captcha = createCaptcha({ ...ground, fetch, settings: captchaOf(settings) });
+  const ports: Ports = {
+    ...ground,
+    passwords,
+    policy,
+    proofs,
+    attempts,
+    captcha,
+    links,
+    budgets,
+    settings: {
+      verificationLink: settings.tokens.verificationLink,
+      resetLink: settings.tokens.resetLink,
+      invitationLink,
+      evenAnswer,
+      registration: settings.registration.mode,
+    },
+  };
+
+  return {
+    passwords,
+    policy,
+    attempts,
+    proofs,
+    captcha,
+    budgets,
+    registration: createRegistration(ports),
+    verification: createVerification(ports),
+    resets: createResets(ports),
+    passwordChanges: createPasswordChanges(ports),
+    async tidy() {
+      while ((await proofs.sweep()) > 0);
+    },
+    close: () => passwords.close(),
+  };
+}
+
+function captchaOf({ captcha, limits }: Needed): CaptchaSettings {
+  const { provider, when, siteKey, secret } = captcha;
+  if (provider === 'none') return { when: 'never' };
+  return {
+    provider,
+    when,
+    ...(siteKey ? { siteKey } : {}),
+    ...(secret ? { secret } : {}),
+    fromEverywhere: { registration: limits.registrationsSuspicious.points },
+    window: limits.registrationsSuspicious.window,
+  };
+}
+
+/** The pages of the door `account`; a letter knows them by their addresses alone. */
+function linksOf(issuer: string): Links {
+  const to = (path: string, query: Record<string, string | undefined> = {}) => {
+    const url = new URL(`${issuer.replace(/\/$/, '')}${path}`);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    return url.href;
+  };
+  return {
+    verify: (token, resume) => to('/account/verify', { token, resume }),
+    reset: (token, resume) => to('/account/reset', { token, resume }),
+    invitation: (token) => to('/account/reset', { token }),
+    signIn: () => to('/'),
+    register: () => to('/'),
+    forgot: () => to('/account/forgot'),
+  };
+}

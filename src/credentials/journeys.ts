@@ -1,0 +1,167 @@
+import type { Events } from '../events/index.ts';
+import type { LetterName, Letters, Mail } from '../mail/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import { addressKey, type Clock, type Limits, Refusal } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import { type Change, emailKey, type User, type Users } from '../users/index.ts';
+import type { Attempts } from './attempts.ts';
+import type { Budgets } from './budgets.ts';
+import type { Captcha } from './captcha.ts';
+import type { Passwords } from './passwords.ts';
+import type { PasswordContext, PasswordPolicy } from './policy.ts';
+import type { Proof, Proofs } from './proofs.ts';
+
+// What the journeys (register, verify, reset, change) are built from, and what they have in common.
+
+/** Who does it, why and from where. */
+export type By = Omit<Change, 'at'>;
+
+/** Where the links of letters lead. `resume` is whatever the door wants back: the sign-in that was interrupted. */
+export interface Links {
+  verify(token: string, resume?: string): string;
+  reset(token: string, resume?: string): string;
+  invitation(token: string): string;
+  signIn(): string;
+  register(): string;
+  forgot(): string;
+}
+
+/** The browser and the person at the other end, as far as letters and the journal need them. */
+export interface Asker {
+  ip: string;
+  /** Language of the letters. */
+  locale: string;
+  /** Handle of a letter that this browser has asked for before. */
+  handle?: string | undefined;
+  /** Handed to {@link Links}. */
+  resume?: string | undefined;
+}
+
+export interface Ports {
+  db: Db;
+  clock: Clock;
+  limits: Limits;
+  budgets: Budgets;
+  users: Pick<Users, 'byId' | 'byEmail' | 'create' | 'change' | 'update'>;
+  sessions: Pick<Sessions, 'endAllOf'>;
+  events: Pick<Events, 'record'>;
+  mail: Pick<Mail, 'send'>;
+  passwords: Passwords;
+  policy: PasswordPolicy;
+  proofs: Proofs;
+  attempts: Attempts;
+  captcha: Pick<Captcha, 'seen'>;
+  links: Links;
+  settings: JourneySettings;
+}
+
+/** Seconds, but for the last. */
+export interface JourneySettings {
+  verificationLink: number;
+  resetLink: number;
+  invitationLink: number;
+  /** Milliseconds that registering and asking for a reset take at least, whether or not the address is known. */
+  evenAnswer: number;
+  registration: 'open' | 'invited' | 'closed';
+}
+
+export const minutes = (seconds: number): number => Math.round(seconds / 60);
+
+/** The person did it, from this address. */
+export const byThemselves = (userId: string, ip: string): By => ({ actor: { kind: 'user', id: userId }, ip });
+
+export const anonymously = (ip: string): By => ({ actor: { kind: 'anonymous' }, ip });
+
+/** What the policy must know of a person. */
+export const contextOf = (user: Pick<User, 'email' | 'name' | 'givenName' | 'familyName'>): PasswordContext => ({
+  email: user.email ?? undefined,
+  names: [user.name, user.givenName, user.familyName].map((name) => name ?? undefined),
+});
+
+/** One more code or link from this address. @throws Refusal `limit.exceeded` */
+export const countCode = ({ limits, budgets }: Ports, ip: string): Promise<void> =>
+  limits.demand(budgets.codes, addressKey(ip));
+
+/**
+ * One more letter asked for from here, and one more to there; whether there is anybody makes no difference.
+ * @throws Refusal `limit.exceeded`, `mail.too_many` (limited)
+ */
+export async function countLetter({ limits, budgets }: Ports, ip: string, to: string): Promise<void> {
+  await limits.demand(budgets.lettersFromAddress, addressKey(ip));
+  const { allowed, retryAfter } = await limits.take(budgets.lettersToRecipient, emailKey(to));
+  if (!allowed) throw new Refusal('mail.too_many', { kind: 'limited', retryAfter });
+}
+
+/**
+ * Puts a letter that was asked for into the open transaction. When `mail`, which counts once more what it really
+ * sends, finds that there were too many, it is left out in silence: only those who exist are sent any.
+ */
+export async function send<L extends LetterName>(
+  { mail }: Ports,
+  letter: L,
+  options: { to: string; locale: string; params: Letters[L] },
+): Promise<void> {
+  try {
+    await mail.send(letter, options);
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === 'mail.too_many')) throw error;
+  }
+}
+
+/**
+ * Whose proof it is: a person who may go on and still has the address that the letter went to.
+ * @throws Refusal `proof.spent` (conflict)
+ */
+export async function personOf({ users }: Ports, proof: Proof): Promise<User> {
+  const user = await users.byId(proof.userId);
+  if (!user || user.isStopped() || !user.email || emailKey(user.email) !== emailKey(proof.email)) {
+    throw new Refusal('proof.spent', { kind: 'conflict' });
+  }
+  return user;
+}
+
+/** A letter was answered, so the address is the person's; whoever waited for that becomes active. */
+export async function proveAddress(ports: Ports, user: User, by: By): Promise<void> {
+  if (user.may('verify')) {
+    await ports.users.change(user.id, 'verify', by);
+  } else if (!user.isEmailVerified()) {
+    await ports.users.update(user.id, by, (known) =>
+      known.changeEmail(known.email!, { at: ports.clock.now() }, { verified: true }),
+    );
+  }
+}
+
+/** Puts the new password in place: everything that was signed in with the old one ends, and the owner is told. */
+export async function replacePassword(
+  ports: Ports,
+  input: {
+    user: User;
+    prepared: { hash: string };
+    by: By;
+    locale: string;
+    except?: string | undefined;
+    reason: string;
+  },
+): Promise<void> {
+  const { user, prepared, by, locale, except, reason } = input;
+  const { passwords, proofs, sessions, events, mail, links, clock } = ports;
+  const had = await passwords.has(user.id);
+  await passwords.store(user.id, prepared);
+  // Neither an older link nor an invitation may set it again.
+  await proofs.revoke(user.id, 'reset_password');
+  await proofs.revoke(user.id, 'choose_password');
+  await sessions.endAllOf(user.id, reason, except ? { except } : {});
+  const kind = 'password';
+  await events.record({
+    type: had ? 'credential.changed' : 'credential.added',
+    ...by,
+    subject: user.id,
+    data: { kind },
+  });
+  if (!user.email) return;
+  await mail.send('password-changed', {
+    to: user.email,
+    locale: user.locale ?? locale,
+    params: { when: clock.now(), link: links.forgot() },
+  });
+}
