@@ -83,6 +83,8 @@ export interface Proofs {
    * The open proof to which a handle belongs, to send the letter again. A used or expired one is none.
    */
   behind(handle: string, purpose: ProofPurpose): Promise<Proof | undefined>;
+  /** Whose proof this browser asked for, if it has been used: the letter's link was opened meanwhile, here or elsewhere. */
+  settled(handle: string, purpose: ProofPurpose): Promise<string | undefined>;
   /** For a form between the code and the last step: names the proof, without the code, to whoever sealed it. */
   toTicket(proof: Proof): string;
   /** @throws Refusal `proof.spent` (conflict) when it is not ours or no longer good */
@@ -193,6 +195,15 @@ export function createProofs(options: { db: Db; clock: Clock; vault: Vault }): P
         0,
 
     behind: (handle, purpose) => first('handle_hash = $2 and purpose = $3', [sha256(handle), purpose]),
+
+    async settled(handle, purpose) {
+      const [row] = await db.query<{ user_id: string }>(
+        `select user_id from one_time_proof
+         where handle_hash = $1 and purpose = $2 and used_at is not null and expires_at > $3`,
+        [sha256(handle), purpose, clock.now()],
+      );
+      return row?.user_id;
+    },
 
     toTicket: ({ id }) => vault.seal(id, ticketContext),
 

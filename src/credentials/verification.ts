@@ -24,6 +24,8 @@ export interface Verification {
    * @throws Refusal `proof.code_refused` (invalid), `proof.spent` (conflict), `limit.exceeded` (limited)
    */
   confirmCode(input: { handle: string; code: string; ip: string; locale: string }): Promise<{ userId: string }>;
+  /** Who waits in this browser and has opened the letter's link meanwhile; undefined while they have not. */
+  settled(handle: string): Promise<string | undefined>;
   /** What a GET of the link shows; changes nothing. @throws Refusal `proof.link_refused` (invalid), `proof.spent`, `limit.exceeded` */
   peek(input: { link: string; ip: string }): Promise<{ email: string; expiresAt: Date }>;
   /**
@@ -86,6 +88,8 @@ export function createVerification(ports: Ports): Verification {
       await confirm(proof, { ip, locale });
       return { userId: proof.userId };
     },
+
+    settled: (handle) => proofs.settled(handle, purpose),
 
     async peek({ link, ip }) {
       await countCode(ports, ip);

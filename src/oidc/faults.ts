@@ -1,20 +1,5 @@
-import { errors } from 'oidc-provider';
 import { Refusal } from '../platform/index.ts';
-
-/**
- * A store out of reach: 503, so that clients keep their refresh tokens and try again. Anything that sounds like
- * `invalid_grant` would make them throw good tokens away.
- */
-export class StoreUnavailable extends errors.OIDCProviderError {
-  override error_description = 'the server cannot answer just now, try again';
-
-  constructor(cause: unknown) {
-    super(503, 'temporarily_unavailable');
-    this.cause = cause;
-    // The engine shows what it may expose and hides the rest behind `server_error`.
-    this.expose = true;
-  }
-}
+import { StoreUnavailable } from '../sessions/index.ts';
 
 const translated = (error: unknown): unknown =>
   error instanceof Refusal && error.kind === 'unavailable' ? new StoreUnavailable(error) : error;

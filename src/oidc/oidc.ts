@@ -59,7 +59,7 @@ export interface Oidc {
  * and swaps it; requests under way end on the one they began with.
  */
 export function createOidc(ports: OidcPorts): Oidc {
-  const { settings, clients, sessions, keys, vault, clock } = ports;
+  const { settings, clients, sessions, keys, clock } = ports;
   const certificateOf = createCertificateOf(settings.proxy.clientCertificateHeader);
   const shared = {
     ...ports,
@@ -82,7 +82,6 @@ export function createOidc(ports: OidcPorts): Oidc {
     sendLogoutThroughOutbox(provider, ports.outbox);
     answerRetriedRefreshes(provider, {
       fleeting: sessions.fleeting,
-      vault,
       clock,
       windowSeconds: settings.tokens.refreshTokenReplay,
       certificateOf,

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
-import { type Clock, sha256, type Vault } from '../platform/index.ts';
+import { type Clock, sha256 } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { dpopKey, refuseDpopReplay, type Step, wrapGrant } from './engine-internals.ts';
 import type { CertificateOf } from './mutual-tls.ts';
@@ -19,7 +19,7 @@ interface Answer {
  * the grant (RFC 9700, section 4.14.2).
  *
  * ```
- *   token unused ──▶ engine rotates ──▶ answer kept (sealed) for the window
+ *   token unused ──▶ engine rotates ──▶ answer kept for the window
  *   token used   ──▶ within the window, same client and key ──▶ the kept answer
  *                └─▶ otherwise ──▶ engine: grant ended, invalid_grant
  * ```
@@ -28,13 +28,12 @@ export function answerRetriedRefreshes(
   provider: Provider,
   options: {
     fleeting: Sessions['fleeting'];
-    vault: Vault;
     clock: Clock;
     windowSeconds: number;
     certificateOf: CertificateOf;
   },
 ): void {
-  const { fleeting, vault, clock, windowSeconds, certificateOf } = options;
+  const { fleeting, clock, windowSeconds, certificateOf } = options;
   const kind = 'refresh-answer';
 
   const proved = async (ctx: KoaContextWithOIDC): Promise<Omit<Answer, 'body'>> => ({
@@ -45,14 +44,14 @@ export function answerRetriedRefreshes(
 
   const keep = async (ctx: KoaContextWithOIDC, id: string) => {
     const answer: Answer = { ...(await proved(ctx)), body: ctx.body };
-    await fleeting.put(kind, id, { sealed: vault.seal(JSON.stringify(answer), `${kind}:${id}`) }, windowSeconds);
+    await fleeting.put(kind, id, answer, windowSeconds);
   };
 
   /** The winner of a race may still be writing its answer; wait for it a moment. */
   const kept = async (id: string): Promise<Answer | undefined> => {
     for (let attempt = 0; attempt < 20; attempt++) {
-      const found = await fleeting.get<{ sealed: string }>(kind, id);
-      if (found) return JSON.parse(vault.open(found.sealed, `${kind}:${id}`));
+      const found = await fleeting.get<Answer>(kind, id);
+      if (found) return found;
       await wait(50);
     }
     return undefined;

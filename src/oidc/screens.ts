@@ -1,5 +1,5 @@
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
-import type { AppContext, Presenter } from '../platform/http/index.ts';
+import type { AppContext, ErrorPage, Presenter } from '../platform/http/index.ts';
 import type { Users } from '../users/index.ts';
 import {
   type ClientShown,
@@ -106,6 +106,9 @@ export function createScreens({ present, users }: { present: Presenter; users: P
         { status: ctx.status },
       );
     },
+
+    /** The same for what our own doors refuse. */
+    fault: (ctx: AppContext, page: ErrorPage): string => present.document(ctx, errorPage(page)),
 
     /** OAuth 2.0 Form Post Response Mode, on a page of ours. */
     formPost(ctx: KoaContextWithOIDC, action: string, fields: Record<string, string>) {

@@ -3,6 +3,7 @@ export { type ErrorPage, errorBoundary } from './boundary.ts';
 export { type Csrf, createCsrf } from './csrf.ts';
 export { type Form, readForm } from './form.ts';
 export { contentSecurityPolicy, securityHeaders } from './headers.ts';
+export { health } from './health.ts';
 export { onlyHost } from './host.ts';
 export { createPresenter, type Presenter } from './present.ts';
 export { trustProxies } from './proxy.ts';

@@ -1,0 +1,74 @@
+import { type AppContext, readForm } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
+import { forgotPage, resetPage, sentPage } from './pages.ts';
+import { resumePath, textOf } from './request.ts';
+import type { AccountPorts } from './routes.ts';
+
+/** A new password by letter, with no sign-in under way: also the link of an invitation. */
+export function createResetPages({ resets, policy, present, settings }: AccountPorts) {
+  const { minimum: minLength } = policy.lengths();
+  const minutes = Math.round(settings.tokens.resetLink / 60);
+  const dead = (ctx: AppContext) =>
+    present.page(ctx, resetPage({ token: '', minLength, state: 'expired' }), { status: 400 });
+  const isDead = (error: unknown) =>
+    error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);
+
+  return {
+    showForgot: async (ctx: AppContext) => present.page(ctx, forgotPage()),
+
+    async forgot(ctx: AppContext) {
+      const email = textOf(readForm(ctx).email);
+      try {
+        await resets.request({ email, ip: ctx.ip, locale: present.locale(ctx) });
+        present.page(ctx, sentPage({ address: email, what: 'reset', minutes }));
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.kind !== 'invalid') throw error;
+        present.page(ctx, forgotPage({ values: { email }, problems: [{ field: 'email', code: error.code }] }), {
+          status: 422,
+        });
+      }
+    },
+
+    async show(ctx: AppContext) {
+      const token = textOf(ctx.query.token);
+      try {
+        const { email } = await resets.peek({ link: token, ip: ctx.ip });
+        const resume = textOf(ctx.query.resume);
+        present.page(ctx, resetPage({ token, minLength, identifier: email, ...(resume ? { resume } : {}) }));
+      } catch (error) {
+        if (!isDead(error)) throw error;
+        dead(ctx);
+      }
+    },
+
+    async complete(ctx: AppContext) {
+      const form = readForm(ctx);
+      const token = textOf(form.token);
+      try {
+        await resets.complete({
+          by: { link: token },
+          password: (form.password ?? '').slice(0, 1024),
+          ip: ctx.ip,
+          locale: present.locale(ctx),
+        });
+        const next = resumePath(form.resume);
+        present.page(ctx, resetPage({ token: '', minLength, state: 'done', ...(next ? { next } : {}) }));
+      } catch (error) {
+        if (isDead(error)) return dead(ctx);
+        if (!(error instanceof Refusal) || !error.code.startsWith('password.')) throw error;
+        const { minimum: min, maximum: max } = policy.lengths();
+        const { email } = await resets.peek({ link: token, ip: ctx.ip });
+        present.page(
+          ctx,
+          resetPage({
+            token,
+            minLength,
+            identifier: email,
+            problems: [{ field: 'password', code: error.code, params: { min, max } }],
+          }),
+          { status: 422 },
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,213 @@
+import { join } from 'node:path';
+import type Router from '@koa/router';
+import Koa from 'koa';
+import { createAccount } from './account/index.ts';
+import { createClients, createResourceServers } from './clients/index.ts';
+import { createCredentials } from './credentials/index.ts';
+import { createEvents, createRelay } from './events/index.ts';
+import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
+import { createKeys } from './keys/index.ts';
+import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
+import { createMailbox } from './mailbox/index.ts';
+import { createOidc, createScreens, grantMissing, home, logoutTopic, queueLogout } from './oidc/index.ts';
+import type { Settings } from './platform/config/index.ts';
+import { createDb, migrate } from './platform/db/index.ts';
+import {
+  createCsrf,
+  createPresenter,
+  errorBoundary,
+  health,
+  onlyHost,
+  requestTrace,
+  securityHeaders,
+  trustProxies,
+} from './platform/http/index.ts';
+import {
+  type Clock,
+  connectRedis,
+  createBus,
+  createLimits,
+  createVault,
+  type Log,
+  systemClock,
+} from './platform/index.ts';
+import { createJobs } from './platform/jobs/index.ts';
+import { createViews } from './platform/views.ts';
+import { createSessions } from './sessions/index.ts';
+import { createSetup, currentBranding } from './setup/index.ts';
+import { createSignin } from './signin/index.ts';
+import { createConsents, createStanding, createUsers, UserEntity } from './users/index.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/**
+ * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
+ * this returns but the connections; {@link App.start} sets the periodic work going.
+ * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
+ */
+export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
+  const { settings, databaseUrl, log, clock = systemClock } = options;
+  const https = settings.issuer.startsWith('https:');
+  const development = settings.mode !== 'production';
+
+  // ── ground
+  const vault = createVault(settings.secrets);
+  const db = await createDb({
+    url: databaseUrl,
+    entities: [UserEntity],
+    migrations: join(root, 'migrations'),
+    connections: settings.database.connections,
+    log,
+  });
+  await migrate(db, log);
+  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const bus = await createBus({ url: databaseUrl, db, log });
+  const limits = createLimits({ pool: db.pool, redis, vault, log });
+  const jobs = createJobs({ db, clock, log });
+  const branding = await currentBranding({ db, bus, clock, settings, log });
+  const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
+
+  // ── domain
+  const events = createEvents({ db, clock, log, vault, bus });
+  const mailbox = settings.mailbox.enabled ? createDevelopmentMailbox({ db, clock }) : undefined;
+  const mail = createMail({
+    db,
+    clock,
+    vault,
+    events,
+    views,
+    transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
+    settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
+  });
+  const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
+  const clients = createClients({ db, bus, clock, events });
+  const resources = createResourceServers({ db, bus, clock });
+  const standing = createStanding({ db });
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold });
+  sessions.onEnded((ended) => queueLogout(events, ended));
+  const users = createUsers({ db, sessions, events, clock });
+  const consents = createConsents({ db, clock });
+  const credentials = createCredentials({ db, clock, log, vault, limits, settings, users, sessions, events, mail });
+
+  // ── doors
+  const csrf = createCsrf({ vault, https });
+  const present = createPresenter({ views, csrf, https });
+  const screens = createScreens({ present, users });
+  await keys.start();
+  const oidc = createOidc({
+    settings,
+    clients,
+    resources,
+    sessions,
+    users,
+    standing,
+    consents,
+    keys,
+    outbox: events,
+    vault,
+    clock,
+    log,
+    screens,
+    locales: views.locales,
+    tokenEndpoints: createTokenEndpoints({
+      keys,
+      clients,
+      resources,
+      sessions,
+      standing,
+      issuer: settings.issuer,
+      clock,
+    }),
+    jwtCustomizer: withOrigin,
+  });
+  const signin = createSignin({
+    ...credentials,
+    settings,
+    provider: oidc.provider,
+    grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
+    users,
+    clients,
+    resources,
+    sessions,
+    events,
+    present,
+    csrf,
+  });
+  const account = createAccount({ ...credentials, settings, provider: oidc.provider, users, present, csrf });
+  const setup = createSetup({
+    ...credentials,
+    db,
+    clock,
+    settings,
+    users,
+    clients,
+    events,
+    present,
+    csrf,
+    branding,
+    validateClient: oidc.validateClient,
+  });
+
+  const relay = createRelay({
+    db,
+    clock,
+    log,
+    vault,
+    bus,
+    consumers: { [mailTopic]: mail.consumer, [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15 } },
+  });
+  jobs.every('keys.rotate', 300, keys.rotateIfDue);
+  jobs.every('sessions.clean-up', 60, sessions.cleanUp);
+  jobs.every('mail.tidy', 3_600, mail.tidy);
+  jobs.every('events.tidy', 3_600, () => events.tidy());
+  jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('events.chain', 5, chainAll(events));
+
+  // ── http, from the outside in
+  const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
+  const state = { ready: false };
+  koa.use(trustProxies({ trusted: settings.proxy.trusted, certificateHeader: settings.proxy.clientCertificateHeader }));
+  koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
+  koa.use(requestTrace(log));
+  koa.use(securityHeaders({ https }));
+  koa.use(errorBoundary(screens.fault));
+  koa.use(views.assets.middleware);
+  koa.use(onlyHost(settings.issuer));
+  const doors = [signin.router, account.router, setup.router, home({ present, provider: oidc.provider, users })];
+  if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
+  for (const router of doors as Router[]) koa.use(router.routes()).use(router.allowedMethods());
+  koa.use(oidc.endpoints);
+  // Whatever is thrown past the boundary is a connection's fault, not a request's.
+  koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
+
+  return {
+    handler: koa.callback(),
+    setupLink: setup.link,
+    ports: { db, users, clients, resources, events, keys, sessions, oidc, ...credentials },
+    start() {
+      relay.start();
+      jobs.start();
+      state.ready = true;
+    },
+    /** Says that it is not ready, so that a balancer turns elsewhere, while requests are still answered. */
+    drain() {
+      state.ready = false;
+    },
+    /** After the last request. */
+    async close() {
+      state.ready = false;
+      await Promise.all([relay.stop(), jobs.stop()]);
+      keys.stop();
+      await Promise.all([mail.close(), credentials.close(), bus.close()]);
+      redis?.disconnect();
+      await db.close();
+    },
+  };
+}
+
+export type App = Awaited<ReturnType<typeof createApp>>;
+
+/** Chains the journal until nothing new is left. */
+const chainAll = (events: { chain(): Promise<number> }) => async (signal: AbortSignal) => {
+  while (!signal.aborted && (await events.chain()) > 0);
+};

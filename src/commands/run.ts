@@ -1,0 +1,89 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { App } from '../app.ts';
+import { loadSettings, type Settings } from '../platform/config/index.ts';
+import { startEmbedded } from '../platform/db/index.ts';
+import { createLog, Refusal } from '../platform/index.ts';
+import { clientCommands } from './clients.ts';
+import { type Command, Usage } from './command.ts';
+import { houseCommands } from './house.ts';
+import { userCommands } from './users.ts';
+
+const commands: Command[] = [...clientCommands, ...userCommands, ...houseCommands];
+
+const help = (): string =>
+  [
+    'Usage: cardea <command> [arguments] [--json]',
+    '',
+    ...commands.map(({ name, usage, about }) => `  ${`${name} ${usage}`.trim().padEnd(58)} ${about}`),
+  ].join('\n');
+
+/** @returns the exit code: 0 done, 1 refused or failed, 2 used wrongly */
+export async function run(argv: string[]): Promise<number> {
+  const words = argv.filter((word) => !word.startsWith('-'));
+  const command = commands.find(({ name }) => name.split(' ').every((word, index) => words[index] === word));
+  if (!command) {
+    const asked = argv.length === 0 || words[0] === 'help' || argv.includes('--help');
+    (asked ? console.log : console.error)(help());
+    return asked ? 0 : 2;
+  }
+  let json = argv.includes('--json');
+  try {
+    const { values, positionals } = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: { json: { type: 'boolean' }, ...command.options },
+    });
+    json = values.json === true;
+    const settings = loadSettings();
+    await using house = openHouse(settings);
+    const { result, lines } = await command.run({
+      settings,
+      app: house.app,
+      args: positionals.slice(command.name.split(' ').length),
+      values: values as never,
+    });
+    console.log(json ? JSON.stringify(result, null, 2) : lines.join('\n'));
+    return 0;
+  } catch (error) {
+    const { code, message, details } = told(error);
+    if (json) console.log(JSON.stringify({ error: code, message, ...details }));
+    else console.error(error instanceof Usage ? `${message}\nUsage: cardea ${command.name} ${command.usage}` : message);
+    return error instanceof Usage || code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? 2 : 1;
+  }
+}
+
+function told(error: unknown): { code: string; message: string; details: Record<string, unknown> } {
+  if (error instanceof Refusal) {
+    const details = Object.entries(error.details).map(([name, value]) => `${name}: ${value}`);
+    return { code: error.code, message: [error.code, ...details].join('\n  '), details: error.details };
+  }
+  const { name, message, code } = error as Error & { code?: string };
+  return { code: code ?? name, message, details: {} };
+}
+
+/** The app on the database of the settings; the embedded server is shared with a Cardea that runs on it. */
+function openHouse(settings: Settings) {
+  let opened: Promise<{ app: App; stop(): Promise<void> }> | undefined;
+  const open = async () => {
+    const log = createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level });
+    const embedded = settings.database.url
+      ? undefined
+      : await startEmbedded({ dataDir: resolve(settings.data), log, share: true });
+    const { createApp } = await import('../app.ts');
+    const app = await createApp({ settings, databaseUrl: settings.database.url ?? embedded!.url, log });
+    return {
+      app,
+      async stop() {
+        await app.close();
+        await embedded?.stop();
+      },
+    };
+  };
+  return {
+    app: async () => (await (opened ??= open())).app,
+    async [Symbol.asyncDispose]() {
+      if (opened) await (await opened).stop();
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import cluster from 'node:cluster';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { announce } from './announce.ts';
+import type { App } from './app.ts';
+import { startDemo } from './demo.ts';
+import type { Settings } from './platform/config/index.ts';
+import { startEmbedded } from './platform/db/index.ts';
+import { listen } from './platform/http/index.ts';
+import { createLog, type Log } from './platform/index.ts';
+
+/** In which a worker is told where the database is that the first process started. */
+const databaseVariable = 'EMBEDDED_DATABASE_URL';
+
+/** Whatever has to be ended, last started first. */
+type Stop = () => Promise<void>;
+
+/**
+ * The first process: brings the database up and the installation into shape, then serves by itself or starts the
+ * workers that do. It alone shows the addresses and keeps the demo application.
+ */
+export async function runPrimary(settings: Settings, processes: number): Promise<void> {
+  const log = createLog({ level: settings.log.level });
+  const stops: Stop[] = [];
+  const finish = onSignals(log, stops);
+
+  const embedded = settings.database.url ? undefined : await startEmbedded({ dataDir: resolve(settings.data), log });
+  if (embedded) stops.push(embedded.stop);
+  const databaseUrl = settings.database.url ?? embedded!.url;
+
+  const { createApp } = await import('./app.ts');
+  const app = await createApp({ settings, databaseUrl, log });
+  await bootstrap(settings, app, log);
+  const demo = settings.demo.enabled
+    ? await startDemo({ settings, clients: app.ports.clients, db: app.ports.db, log })
+    : undefined;
+  if (demo) stops.push(demo.stop);
+  const setupLink = await app.setupLink();
+
+  if (processes === 1) {
+    stops.push(await serve(settings, app, log));
+  } else {
+    await app.close();
+    stops.push(startWorkers(processes, databaseUrl, finish));
+  }
+  announce({ settings, setupLink, demo: demo?.url });
+}
+
+/** One of several processes that serve. */
+export async function runProcess(settings: Settings): Promise<void> {
+  const log = createLog({ level: settings.log.level, name: `worker ${cluster.worker!.id}` });
+  const stops: Stop[] = [];
+  onSignals(log, stops);
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  const { createApp } = await import('./app.ts');
+  const app = await createApp({ settings, databaseUrl: settings.database.url ?? process.env[databaseVariable]!, log });
+  stops.push(await serve(settings, app, log));
+}
+
+async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
+  const { certFile, keyFile } = settings.server.tls;
+  const listening = await listen({
+    handler: app.handler,
+    port: settings.server.port,
+    host: settings.server.host,
+    tls: certFile && keyFile ? { certFile, keyFile } : undefined,
+    log,
+  });
+  app.start();
+  return async () => {
+    app.drain();
+    await listening.stop(settings.server.stopPatience);
+    await app.close();
+  };
+}
+
+/** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. */
+async function bootstrap(settings: Settings, app: App, log: Log): Promise<void> {
+  if (!settings.bootstrap) return;
+  const { applyPlan, checkPlan, readPlan } = await import('./provision/index.ts');
+  const plan = readPlan(readFileSync(settings.bootstrap, 'utf8'));
+  checkPlan(plan, { mode: settings.mode, validateClient: app.ports.oidc.validateClient });
+  const changes = await applyPlan(plan, app.ports);
+  log.info({ changes }, changes.length > 0 ? 'the bootstrap file was applied' : 'the bootstrap file changed nothing');
+}
+
+function startWorkers(processes: number, databaseUrl: string, finish: () => void): Stop {
+  let stopping = false;
+  const fork = () => cluster.fork({ [databaseVariable]: databaseUrl });
+  for (let started = 0; started < processes; started++) fork();
+  let diedEarly = 0;
+  cluster.on('exit', (worker) => {
+    if (stopping) return;
+    // A worker that dies is replaced; if they die one after the other, something is wrong that a new one does not mend.
+    if (++diedEarly > 3 * processes) return finish();
+    setTimeout(() => diedEarly--, 60_000).unref();
+    void worker;
+    fork();
+  });
+  return async () => {
+    stopping = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    await Promise.all(
+      workers.map((worker) => {
+        const gone = new Promise<void>((done) => worker.once('exit', () => done()));
+        worker.process.kill('SIGTERM');
+        return gone;
+      }),
+    );
+  };
+}
+
+/** Ends everything once, in the opposite order of its start; a second signal does not wait. */
+function onSignals(log: Log, stops: Stop[]): () => void {
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info('stopping');
+    void (async () => {
+      for (const end of stops.reverse())
+        await end().catch((error: unknown) => log.error({ err: error }, 'a part did not stop cleanly'));
+      process.exit(0);
+    })();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return stop;
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { isEmail } from '../users/index.ts';
+
+const text = z.string().trim().min(1).max(200);
+
+const person = z.strictObject({
+  email: z.string().refine(isEmail, 'is not an e-mail address'),
+  password: z.string().min(1).max(256).optional(),
+  name: text.optional(),
+  given_name: text.optional(),
+  family_name: text.optional(),
+  locale: text.optional(),
+  phone_number: text.optional(),
+  birthdate: text.optional(),
+  preferred_username: text.optional(),
+  zoneinfo: text.optional(),
+  website: text.optional(),
+  picture: text.optional(),
+});
+
+/** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */
+export const planSchema = z.strictObject({
+  administrators: z.array(person).default([]),
+  users: z
+    .array(
+      person.extend({
+        state: z
+          .enum(['Created', 'Unverified', 'PasswordResetRequired', 'Active', 'Suspended', 'Deactivated', 'Deleted'])
+          .default('Active'),
+        email_verified: z.boolean().optional(),
+      }),
+    )
+    .default([]),
+  /** Metadata by its registered names; the engine checks it. */
+  clients: z
+    .array(
+      z.looseObject({
+        client_id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'is visible ASCII without spaces'),
+        client_secret: z.string().min(1).max(500).optional(),
+      }),
+    )
+    .default([]),
+  resource_servers: z
+    .array(
+      z.strictObject({
+        identifier: z.url().refine((uri) => !uri.includes('#'), 'has no fragment (RFC 8707, section 2)'),
+        name: text.optional(),
+        scopes: z.union([z.record(z.string(), z.string()), z.array(z.string())]).default({}),
+        token_format: z.enum(['opaque', 'jwt']).default('jwt'),
+        token_ttl: z.number().int().positive().optional(),
+        signing_alg: z.string().optional(),
+        /** Clients that are this resource server and may introspect its tokens. */
+        introspection_clients: z.array(z.string()).default([]),
+      }),
+    )
+    .default([]),
+});
+
+export type Plan = z.output<typeof planSchema>;
+
+/** What is wrong with a plan, every fault at once; nothing of it was applied. */
+export class ProvisionFault extends Error {
+  override readonly name = 'ProvisionFault';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(
+      `The bootstrap file has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,64 @@
+import { type Branding, type BrandingInput, createBranding } from '../platform/branding.ts';
+import type { Settings } from '../platform/config/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import type { Bus, Clock, Log } from '../platform/index.ts';
+
+export interface CurrentBranding {
+  (): Branding;
+  /** Replaces parts of it in every process; call inside a transaction. @throws BrandingFault */
+  change(parts: Partial<BrandingInput>): Promise<void>;
+}
+
+const topic = 'branding';
+const reloadMilliseconds = 30_000;
+
+/** The look as configured, and over it what the wizard or the console has set, kept up to date while we run. */
+export async function currentBranding(deps: {
+  db: Db;
+  bus: Bus;
+  clock: Clock;
+  settings: Settings;
+  log: Log;
+}): Promise<CurrentBranding> {
+  const { db, bus, clock, settings, log } = deps;
+  const { name, logo, color, termsUrl, privacyUrl, supportUrl } = settings.branding;
+  const configured: BrandingInput = {
+    name,
+    logo,
+    colour: color,
+    terms: termsUrl,
+    privacy: privacyUrl,
+    support: supportUrl,
+  };
+  let changed: Partial<BrandingInput> = {};
+  let branding = createBranding(configured);
+
+  const load = async () => {
+    const [row] = await db.query<{ value: Partial<BrandingInput> }>(
+      `select value from setting where name = 'branding'`,
+    );
+    if (JSON.stringify(row?.value ?? {}) === JSON.stringify(changed)) return;
+    changed = row?.value ?? {};
+    branding = createBranding({ ...configured, ...changed });
+    if (branding.corrections.length > 0)
+      log.warn({ corrections: branding.corrections }, 'colours were changed to stay readable');
+  };
+  const reload = () =>
+    void load().catch((error: unknown) => log.warn({ err: error }, 'the branding could not be read'));
+  await load();
+  bus.subscribe(topic, reload);
+  setInterval(reload, reloadMilliseconds).unref();
+
+  return Object.assign(() => branding, {
+    async change(parts: Partial<BrandingInput>) {
+      const value = { ...changed, ...parts };
+      createBranding({ ...configured, ...value });
+      await db.query(
+        `insert into setting (name, value, updated_at) values ('branding', $1, $2)
+         on conflict (name) do update set value = excluded.value, updated_at = excluded.updated_at`,
+        [JSON.stringify(value), clock.now()],
+      );
+      await bus.publish(topic);
+    },
+  });
+}

@@ -1,0 +1,38 @@
+import type { Sessions } from '../sessions/index.ts';
+
+/**
+ * A sign-in under way: what was typed and what is proved so far. It belongs to one interaction of one browser, is kept
+ * sealed and for as long as the interaction, and is no session: nobody is signed in by it.
+ */
+export interface Attempt {
+  /** The address as typed. */
+  identifier?: string | undefined;
+  /** Whose account it is; set only together with something proved of it. */
+  userId?: string | undefined;
+  /** What is proved, as RFC 8176 names it. */
+  proved: string[];
+  remember: boolean;
+  /** Something was typed: what we could guess of the person no longer counts. */
+  restarted?: boolean;
+  /** What the person chose at the account question. */
+  account?: 'continue' | 'other' | undefined;
+  /** A letter with a code is on its way: for what, and by which handle of this browser its code is redeemed. */
+  letter?: { purpose: 'verify' | 'reset'; handle: string; address: string; registered?: boolean } | undefined;
+  /** The code for a reset was right: what the new password is set with. */
+  reset?: { ticket: string } | undefined;
+}
+
+const kind = 'signin-attempt';
+
+export const freshAttempt = (): Attempt => ({ proved: [], remember: false });
+
+/** @param options.seconds how long an interaction lives */
+export function createAttemptStore({ fleeting, seconds }: { fleeting: Sessions['fleeting']; seconds: number }) {
+  return {
+    load: async (uid: string): Promise<Attempt> => (await fleeting.get<Attempt>(kind, uid)) ?? freshAttempt(),
+    save: (uid: string, attempt: Attempt) => fleeting.put(kind, uid, attempt, seconds),
+    end: (uid: string) => fleeting.remove(kind, uid),
+  };
+}
+
+export type AttemptStore = ReturnType<typeof createAttemptStore>;

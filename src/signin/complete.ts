@@ -1,0 +1,35 @@
+import { acrOf } from '../credentials/index.ts';
+import { deviceCookie } from './device.ts';
+import type { Interaction } from './interaction.ts';
+import type { SigninPorts } from './ports.ts';
+
+/** Everything is proved: the device is remembered, the journal told, and the engine resumes with who it is. */
+export function createComplete({ attempts, events, settings }: SigninPorts) {
+  const device = deviceCookie(settings);
+
+  return async (interaction: Interaction): Promise<void> => {
+    const { ctx, prompt, attempt, client, sessionAccountId } = interaction;
+    const answered = { [prompt.name]: {} };
+    if (attempt.proved.length === 0) return interaction.finish(answered);
+
+    const accountId = attempt.userId!;
+    const acr = acrOf(attempt.proved);
+    const known = device.read(ctx);
+    await events.record({
+      type: 'signin.succeeded',
+      actor: { kind: 'user', id: accountId },
+      subject: accountId,
+      client: client.id,
+      ip: ctx.ip,
+      userAgent: ctx.get('user-agent'),
+      data: { methods: attempt.proved, ...(acr ? { acr } : {}), newDevice: !attempts.knownDevice(known, accountId) },
+    });
+    device.write(ctx, attempts.deviceToken(accountId, known));
+    // Somebody else at the same browser: the engine signs the one before out first.
+    if (sessionAccountId && sessionAccountId !== accountId) ctx.state.log.info('the account in this browser changes');
+    await interaction.finish({
+      ...answered,
+      login: { accountId, remember: attempt.remember, amr: attempt.proved, ...(acr ? { acr } : {}) },
+    });
+  };
+}

@@ -1,0 +1,68 @@
+import type { User } from '../users/index.ts';
+import type { Attempt } from './attempt.ts';
+
+/**
+ * The only one who decides what comes next. Steps prove things and put them into the attempt; pages show; this reads
+ * the attempt and routes.
+ *
+ * ```
+ *  login ──▶ identifier ──▶ password ──┬─▶ verify ───────┐
+ *              │   ▲                   ├─▶ new-password ─┤
+ *  create ──▶ register ──▶ verify ─────┘                 ├──▶ done ──▶ the engine resumes
+ *              │                                         │
+ *             forgot ──▶ reset-sent ──▶ reset ───────────┘
+ *
+ *  select_account ──▶ accounts ──┬─▶ done (the same person)
+ *                                └─▶ identifier … (another)
+ *  consent ──▶ consent ──▶ done
+ * ```
+ */
+export type Step =
+  | 'accounts'
+  | 'identifier'
+  | 'password'
+  | 'register'
+  | 'verify'
+  | 'forgot'
+  | 'reset-sent'
+  | 'reset'
+  | 'new-password'
+  | 'consent'
+  | 'refused'
+  | 'done';
+
+export interface Situation {
+  /** Why the engine asks. */
+  prompt: string;
+  /** Whether somebody is signed in already in this browser. */
+  signedIn: boolean;
+  attempt: Attempt;
+  /** The attempt's account, once something is proved of it. */
+  user?: Pick<User, 'state' | 'mayHold'> | undefined;
+}
+
+export function next({ prompt, signedIn, attempt, user }: Situation): Step {
+  if (prompt === 'consent') return 'consent';
+  if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
+    return attempt.account === 'continue' ? 'done' : 'accounts';
+  }
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user);
+  if (attempt.reset) return 'reset';
+  if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
+  if (attempt.identifier) return 'password';
+  return prompt === 'create' ? 'register' : 'identifier';
+}
+
+function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>): Step {
+  if (user.mayHold()) return 'done';
+  if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
+  return user.state === 'PasswordResetRequired' ? 'new-password' : 'refused';
+}
+
+/** Where a person may turn by themselves while they sign in: to another address, another way, a new account. */
+const turnings: readonly Step[] = ['identifier', 'register', 'forgot'];
+
+/** Whether this step may be shown and answered now. */
+export const mayEnter = (step: Step, situation: Situation): boolean =>
+  next(situation) === step ||
+  (turnings.includes(step) && !['consent', 'done', 'accounts', 'refused'].includes(next(situation)));

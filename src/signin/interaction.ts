@@ -1,0 +1,112 @@
+import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import type { AppContext, Form } from '../platform/http/index.ts';
+import { readForm } from '../platform/http/index.ts';
+import type { User } from '../users/index.ts';
+import { type Attempt, freshAttempt } from './attempt.ts';
+import { mayEnter, next, type Situation, type Step } from './flow.ts';
+import type { ClientShown } from './pages.ts';
+import type { Signin } from './ports.ts';
+
+/** One request of a sign-in: the engine's question, the attempt so far, and the ways on. */
+export interface Interaction {
+  ctx: AppContext;
+  uid: string;
+  prompt: { name: string; reasons: string[]; details: Record<string, unknown> };
+  params: Record<string, unknown>;
+  client: ClientShown & { id: string; firstParty: boolean };
+  /** The account signed in to in this browser. */
+  sessionAccountId: string | undefined;
+  grantId: string | undefined;
+  attempt: Attempt;
+  form: Form;
+  /** The account of the attempt, or of the session, if anything of it is proved. */
+  user(): Promise<User | undefined>;
+  mayEnter(step: Step): Promise<boolean>;
+  /** Keeps the attempt without going anywhere. */
+  keep(): Promise<void>;
+  /** Keeps the attempt and sends the person to the step that the flow decides. */
+  advance(): Promise<void>;
+  /** Starts over with what was typed forgotten, except for `keep`. */
+  restart(keep?: Partial<Attempt>): void;
+  /** Hands the answer to the engine and sends the person on to it. */
+  finish(result: InteractionResults): Promise<void>;
+  show(model: { page: string; title: string }, options?: { status?: number }): void;
+}
+
+/** Loads what the engine asks in this browser. @returns undefined when the question is over or was another browser's */
+export async function loadInteraction(ports: Signin, ctx: AppContext, uid: string): Promise<Interaction | undefined> {
+  const { store, users, clients, present } = ports;
+  const provider = ports.provider();
+  let details: Awaited<ReturnType<Provider['interactionDetails']>>;
+  try {
+    details = await provider.interactionDetails(ctx.req, ctx.res);
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) return undefined;
+    throw error;
+  }
+  if (details.uid !== uid) return undefined;
+
+  const { params, prompt, session, grantId } = details;
+  const clientId = String(params.client_id);
+  const metadata = (await clients.find(clientId))?.metadata;
+  const attempt = await store.load(uid);
+  // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
+  if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
+    attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
+  }
+
+  const interaction: Interaction = {
+    ctx,
+    uid,
+    prompt: prompt as Interaction['prompt'],
+    params,
+    client: {
+      id: clientId,
+      name: metadata?.client_name ?? clientId,
+      logo: metadata?.logo_uri,
+      policy: metadata?.policy_uri,
+      terms: metadata?.tos_uri,
+      firstParty: metadata?.first_party === true,
+    },
+    sessionAccountId: session?.accountId,
+    grantId,
+    attempt,
+    form: readForm(ctx),
+    user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
+    mayEnter: async (step) => mayEnter(step, await situation()),
+    keep: () => store.save(uid, attempt),
+    async advance() {
+      const step = next(await situation());
+      await store.save(uid, attempt);
+      if (step === 'done') return ports.complete(interaction);
+      redirect(ctx, `/signin/${uid}/${step}`);
+    },
+    restart(keep = {}) {
+      for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
+      Object.assign(attempt, freshAttempt(), keep, { restarted: true });
+    },
+    async finish(result) {
+      await store.end(uid);
+      redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
+    },
+    show: (model, options = {}) =>
+      present.page(ctx, model, {
+        ...options,
+        uiLocales: typeof params.ui_locales === 'string' ? params.ui_locales : undefined,
+      }),
+  };
+
+  const situation = async (): Promise<Situation> => ({
+    prompt: prompt.name,
+    signedIn: session?.accountId !== undefined,
+    attempt,
+    user: await interaction.user(),
+  });
+  return interaction;
+}
+
+/** 303 turns a POST into a GET, so that going back or reloading sends nothing twice. */
+function redirect(ctx: AppContext, to: string): void {
+  ctx.redirect(to);
+  ctx.status = 303;
+}

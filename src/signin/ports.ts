@@ -1,0 +1,60 @@
+import type { Provider } from 'oidc-provider';
+import type { Clients, ResourceServers } from '../clients/index.ts';
+import type {
+  Attempts,
+  Captcha,
+  PasswordChanges,
+  PasswordPolicy,
+  Passwords,
+  Registration,
+  Resets,
+  Verification,
+} from '../credentials/index.ts';
+import type { Events } from '../events/index.ts';
+import type { Settings } from '../platform/config/index.ts';
+import type { Csrf, Presenter } from '../platform/http/index.ts';
+import type { Users } from '../users/index.ts';
+import type { AttemptStore } from './attempt.ts';
+import type { Interaction } from './interaction.ts';
+
+/** What the consent prompt found missing. */
+export interface MissingConsent {
+  missingOIDCScope?: string[];
+  missingOIDCClaims?: string[];
+  missingResourceScopes?: Record<string, string[]>;
+}
+
+/** What the sign-in pages ask of the rest of the house. */
+export interface SigninPorts {
+  settings: Settings;
+  /** The engine, as it is now. */
+  provider(): Provider;
+  /** Records a consent and puts it into the grant. @returns the grant's id */
+  grantConsent(input: {
+    accountId: string;
+    clientId: string;
+    grantId: string | undefined;
+    missing: MissingConsent;
+  }): Promise<string>;
+  users: Users;
+  clients: Clients;
+  resources: ResourceServers;
+  passwords: Passwords;
+  policy: PasswordPolicy;
+  attempts: Attempts;
+  registration: Registration;
+  verification: Verification;
+  resets: Resets;
+  passwordChanges: PasswordChanges;
+  captcha: Captcha;
+  events: Pick<Events, 'record'>;
+  present: Presenter;
+  csrf: Csrf;
+}
+
+/** The ports, and what this room makes for itself out of them. */
+export interface Signin extends SigninPorts {
+  store: AttemptStore;
+  /** Ends a sign-in that has everything: hands the person to the engine. */
+  complete(interaction: Interaction): Promise<void>;
+}

@@ -1,0 +1,112 @@
+import Router from '@koa/router';
+import type { AppContext } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import { createAttemptStore } from './attempt.ts';
+import { createComplete } from './complete.ts';
+import type { Step } from './flow.ts';
+import { type Interaction, loadInteraction } from './interaction.ts';
+import { donePage, limitedPage } from './pages.ts';
+import type { Signin, SigninPorts } from './ports.ts';
+import { createAccountsStep } from './steps/accounts.ts';
+import { createConsentStep } from './steps/consent.ts';
+import { createForgotStep } from './steps/forgot.ts';
+import { createIdentifierStep } from './steps/identifier.ts';
+import { createNewPasswordStep } from './steps/new-password.ts';
+import { createPasswordStep } from './steps/password.ts';
+import { createRegisterStep } from './steps/register.ts';
+import { createResetStep } from './steps/reset.ts';
+import { createResetSentStep } from './steps/reset-sent.ts';
+import type { StepHandler } from './steps/step.ts';
+import { createVerifyStep } from './steps/verify.ts';
+
+/**
+ * Every URL of the sign-in:
+ *
+ * | | | |
+ * | --- | --- | --- |
+ * | GET  | /signin/:uid              | what is asked now |
+ * | GET  | /signin/:uid/:step        | shows a step, if the flow allows it now |
+ * | POST | /signin/:uid/:step        | answers it |
+ * | POST | /signin/:uid/verify/send  | sends the letter again |
+ * | POST | /signin/:uid/cancel       | back to the application without signing in |
+ */
+export function createSignin(ports: SigninPorts & { sessions: Pick<Sessions, 'fleeting'> }) {
+  const { settings, sessions, csrf, present } = ports;
+  const signin: Signin = {
+    ...ports,
+    store: createAttemptStore({ fleeting: sessions.fleeting, seconds: settings.sessions.interaction }),
+    complete: createComplete(ports),
+  };
+  const verify = createVerifyStep(signin);
+  const steps: Partial<Record<Step, StepHandler>> = {
+    accounts: createAccountsStep(signin),
+    identifier: createIdentifierStep(signin),
+    password: createPasswordStep(signin),
+    register: createRegisterStep(signin),
+    verify,
+    forgot: createForgotStep(signin),
+    'reset-sent': createResetSentStep(signin),
+    reset: createResetStep(signin),
+    'new-password': createNewPasswordStep(signin),
+    consent: createConsentStep(signin),
+  };
+
+  /** Loads the interaction, or says that it is over; a limit met on the way is told on a page of the sign-in. */
+  const within = (work: (interaction: Interaction, step: Step) => Promise<void>) => async (koa: unknown) => {
+    const ctx = koa as AppContext & { params: { uid: string; step?: string } };
+    const interaction = await loadInteraction(signin, ctx, ctx.params.uid);
+    if (!interaction) return present.page(ctx, donePage({}), { status: 400 });
+    try {
+      await work(interaction, (ctx.params.step ?? '') as Step);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.kind !== 'limited') throw error;
+      ctx.set('retry-after', String(Math.ceil(error.retryAfter ?? 60)));
+      interaction.show(
+        limitedPage({
+          uid: interaction.uid,
+          client: interaction.client,
+          retryAfter: error.retryAfter ?? 60,
+          forgot: false,
+        }),
+        { status: 429 },
+      );
+    }
+  };
+
+  const router = new Router({ prefix: '/signin/:uid' });
+  router.get(
+    '/',
+    within((interaction) => interaction.advance()),
+  );
+  router.post(
+    '/cancel',
+    csrf.guard,
+    within((interaction) =>
+      interaction.finish({ error: 'access_denied', error_description: 'the person turned back' }),
+    ),
+  );
+  router.post(
+    '/verify/send',
+    csrf.guard,
+    within(async (interaction) =>
+      (await interaction.mayEnter('verify')) ? verify.send(interaction) : interaction.advance(),
+    ),
+  );
+  router.get(
+    '/:step',
+    within(async (interaction, step) => {
+      const handler = steps[step];
+      return handler && (await interaction.mayEnter(step)) ? handler.ask(interaction) : interaction.advance();
+    }),
+  );
+  router.post(
+    '/:step',
+    csrf.guard,
+    within(async (interaction, step) => {
+      const handler = steps[step];
+      return handler && (await interaction.mayEnter(step)) ? handler.answer(interaction) : interaction.advance();
+    }),
+  );
+  return { router };
+}

@@ -1,0 +1,43 @@
+import { isEmail } from '../../users/index.ts';
+import { identifierPage } from '../pages.ts';
+import type { SigninPorts } from '../ports.ts';
+import { type StepHandler, typed } from './step.ts';
+
+/**
+ * Who are you? Takes any address: whether it is known shows in nothing that follows.
+ */
+export function createIdentifierStep({ settings }: SigninPorts): StepHandler {
+  const page = (interaction: Parameters<StepHandler['ask']>[0], more: object = {}) =>
+    identifierPage({
+      uid: interaction.uid,
+      client: interaction.client,
+      registration: settings.registration.mode === 'open',
+      remember: true,
+      ...more,
+    });
+
+  return {
+    async ask(interaction) {
+      const { attempt, params } = interaction;
+      const hint = typeof params.login_hint === 'string' ? params.login_hint.slice(0, 254) : undefined;
+      interaction.show(
+        page(interaction, { values: { identifier: attempt.identifier ?? hint, remember: attempt.remember } }),
+      );
+    },
+
+    async answer(interaction) {
+      const { form } = interaction;
+      const identifier = typed(form.identifier);
+      const remember = form.remember !== undefined;
+      if (!isEmail(identifier)) {
+        const code = identifier ? 'identifier.malformed' : 'identifier.missing';
+        return interaction.show(
+          page(interaction, { values: { identifier, remember }, problems: [{ field: 'identifier', code }] }),
+          { status: 422 },
+        );
+      }
+      interaction.restart({ identifier, remember, account: interaction.attempt.account });
+      await interaction.advance();
+    },
+  };
+}

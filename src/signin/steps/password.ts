@@ -1,0 +1,80 @@
+import { deviceCookie } from '../device.ts';
+import type { Interaction } from '../interaction.ts';
+import { limitedPage, passwordPage } from '../pages.ts';
+import type { SigninPorts } from '../ports.ts';
+import { most, type StepHandler } from './step.ts';
+
+/**
+ * Prove it, by password. A known and an unknown address cost the same work and meet the same words; a stopped account
+ * is told so only to whoever has its password.
+ */
+export function createPasswordStep({ settings, users, passwords, attempts, events }: SigninPorts): StepHandler {
+  const device = deviceCookie(settings);
+
+  const page = (interaction: Interaction, more: object = {}) =>
+    passwordPage({
+      uid: interaction.uid,
+      client: interaction.client,
+      identifier: interaction.attempt.identifier!,
+      remember: interaction.attempt.remember,
+      ...more,
+    });
+
+  const refuse = async (interaction: Interaction, code: string, userId: string | undefined) => {
+    await events.record({
+      type: 'signin.failed',
+      actor: { kind: 'anonymous' },
+      subject: userId,
+      client: interaction.client.id,
+      ip: interaction.ctx.ip,
+      data: { method: 'pwd', why: code },
+    });
+    interaction.show(page(interaction, { problems: [{ field: 'password', code }] }), { status: 422 });
+  };
+
+  return {
+    ask: async (interaction) => interaction.show(page(interaction)),
+
+    async answer(interaction) {
+      const { ctx, attempt, form } = interaction;
+      const identifier = attempt.identifier!;
+      const password = (form.password ?? '').slice(0, most);
+      if (!password) {
+        return interaction.show(page(interaction, { problems: [{ field: 'password', code: 'password.missing' }] }), {
+          status: 422,
+        });
+      }
+
+      const user = await users.byEmail(identifier);
+      const reservation = await attempts.before({ identifier, ip: ctx.ip, userId: user?.id, device: device.read(ctx) });
+      if (!reservation.allowed) {
+        const { retryAfter } = reservation;
+        ctx.set('retry-after', String(Math.ceil(retryAfter)));
+        return interaction.show(limitedPage({ uid: interaction.uid, client: interaction.client, retryAfter }), {
+          status: 429,
+        });
+      }
+      let right = false;
+      try {
+        right = await passwords.check(user?.id, password);
+      } catch (error) {
+        // Not looked at after all (the hashing queue is full, the store is away): it costs nothing.
+        await attempts.succeeded(reservation);
+        throw error;
+      }
+      if (!right || !user) {
+        await attempts.failed(reservation);
+        return refuse(interaction, 'credential.wrong', user?.id);
+      }
+      await attempts.succeeded(reservation);
+      if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
+      interaction.restart({
+        identifier,
+        userId: user.id,
+        proved: ['pwd'],
+        remember: form.remember !== undefined || attempt.remember,
+      });
+      await interaction.advance();
+    },
+  };
+}

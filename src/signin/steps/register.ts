@@ -1,0 +1,84 @@
+import { captchaOf } from '../captcha.ts';
+import type { Interaction } from '../interaction.ts';
+import { registerPage } from '../pages.ts';
+import type { SigninPorts } from '../ports.ts';
+import { asker, type Problem, problemOf } from './problems.ts';
+import { most, type StepHandler, typed } from './step.ts';
+
+/** Claims with columns of their own; the rest go into the profile. */
+const columns: Record<string, 'givenName' | 'familyName' | 'name'> = {
+  given_name: 'givenName',
+  family_name: 'familyName',
+  name: 'name',
+};
+
+/** Make an account. Whether the address has one already shows neither here nor on the next page, only in the letter. */
+export function createRegisterStep({ settings, registration, policy, captcha, present }: SigninPorts): StepHandler {
+  const { fields, mode, terms, termsVersion } = settings.registration;
+  const { termsUrl, privacyUrl } = settings.branding;
+  const agree = terms === 'required' && (termsUrl || privacyUrl);
+  const kind = 'registration' as const;
+
+  const page = async (interaction: Interaction, more: object = {}) =>
+    registerPage({
+      uid: interaction.uid,
+      client: interaction.client,
+      minLength: policy.lengths().minimum,
+      fields: [...fields],
+      ...(agree ? { terms: termsUrl, privacy: privacyUrl } : {}),
+      captcha: await captchaOf(captcha, kind, interaction.ctx.ip),
+      ...more,
+    });
+
+  const missing = (form: Interaction['form']): Problem[] => [
+    ...fields.flatMap(({ name, required }) =>
+      required && !typed(form[name]) ? [{ field: name, code: 'field.missing' }] : [],
+    ),
+    ...(typed(form.email) ? [] : [{ field: 'email', code: 'identifier.missing' }]),
+    ...(form.password ? [] : [{ field: 'password', code: 'password.missing' }]),
+    ...(agree && form.terms === undefined ? [{ field: 'terms', code: 'terms.not_accepted' }] : []),
+  ];
+
+  return {
+    async ask(interaction) {
+      if (mode !== 'open')
+        return interaction.finish({ error: 'access_denied', error_description: 'registration is not open' });
+      interaction.show(await page(interaction, { values: { email: interaction.attempt.identifier } }));
+    },
+
+    async answer(interaction) {
+      const { form, ctx } = interaction;
+      const { password: _, csrf: __, ...values } = form;
+      const again = async (problems: Problem[]) =>
+        interaction.show(await page(interaction, { values, problems }), { status: 422 });
+      const gaps = missing(form);
+      if (gaps.length > 0) return again(gaps);
+      const email = typed(form.email);
+      const given = Object.fromEntries(
+        fields.flatMap(({ name }) => (typed(form[name]) ? [[name, typed(form[name])]] : [])),
+      );
+      try {
+        if (await captcha.required({ kind, ip: ctx.ip })) await captcha.verify(form, ctx.ip);
+        const { handle } = await registration.register({
+          ...asker(interaction, present.locale(ctx, interaction.params.ui_locales as string | undefined)),
+          email,
+          password: form.password!.slice(0, most),
+          profile: {
+            ...Object.fromEntries(
+              Object.entries(given).flatMap(([name, value]) => (columns[name] ? [[columns[name], value]] : [])),
+            ),
+            profile: Object.fromEntries(Object.entries(given).filter(([name]) => !columns[name])),
+          },
+          termsVersion: agree ? termsVersion : undefined,
+        });
+        interaction.restart({
+          identifier: email,
+          letter: { purpose: 'verify', handle, address: email, registered: true },
+        });
+      } catch (error) {
+        return again([problemOf(error, policy)]);
+      }
+      await interaction.advance();
+    },
+  };
+}

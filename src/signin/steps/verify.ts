@@ -1,0 +1,87 @@
+import type { Interaction } from '../interaction.ts';
+import { verifyPage } from '../pages.ts';
+import type { SigninPorts } from '../ports.ts';
+import { asker, problemOf } from './problems.ts';
+import { type StepHandler, typed } from './step.ts';
+
+/**
+ * The code from the letter. Come here from registering (the letter is on its way), or from a password that was right for
+ * an address never proved (the letter is sent now). Whoever opens the letter's link instead goes on here without a code.
+ */
+export function createVerifyStep({ registration, verification, policy, present, settings }: SigninPorts) {
+  const minutes = Math.round(settings.tokens.verificationLink / 60);
+  const address = (interaction: Interaction) =>
+    interaction.attempt.letter?.address ?? interaction.attempt.identifier ?? '';
+  const page = (interaction: Interaction, more: object = {}) =>
+    verifyPage({ uid: interaction.uid, client: interaction.client, address: address(interaction), minutes, ...more });
+  const localeOf = (interaction: Interaction) =>
+    present.locale(interaction.ctx, interaction.params.ui_locales as string | undefined);
+
+  const send = async (interaction: Interaction): Promise<void> => {
+    const { attempt } = interaction;
+    const from = asker(interaction, localeOf(interaction));
+    if (attempt.letter?.registered) {
+      const { handle } = await registration.again({
+        ...from,
+        email: attempt.letter.address,
+        handle: attempt.letter.handle,
+      });
+      attempt.letter = { ...attempt.letter, handle };
+    } else {
+      const { handle } = await verification.send({ ...from, userId: attempt.userId! });
+      attempt.letter = { purpose: 'verify', handle, address: attempt.identifier! };
+    }
+  };
+
+  return {
+    async ask(interaction) {
+      if (await goesOn(interaction)) return interaction.advance();
+      if (!interaction.attempt.letter) {
+        await send(interaction);
+        await interaction.keep();
+      }
+      interaction.show(page(interaction, { sent: interaction.ctx.query.sent !== undefined }));
+    },
+
+    async answer(interaction) {
+      const { attempt, form, ctx } = interaction;
+      const { letter } = attempt;
+      if (!letter || (await goesOn(interaction))) return interaction.advance();
+      try {
+        const code = typed(form.code).replace(/\s/g, '');
+        const { userId } = await verification.confirmCode({
+          handle: letter.handle,
+          code,
+          ip: ctx.ip,
+          locale: localeOf(interaction),
+        });
+        proved(interaction, userId);
+      } catch (error) {
+        return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
+      }
+      await interaction.advance();
+    },
+
+    /** Sends the letter again and says so. */
+    async send(interaction: Interaction) {
+      await send(interaction);
+      await interaction.keep();
+      interaction.ctx.redirect(`/signin/${interaction.uid}/verify?sent`);
+      interaction.ctx.status = 303;
+    },
+  } satisfies StepHandler & { send(interaction: Interaction): Promise<void> };
+
+  /** Whether the letter's link was opened instead, in whichever browser: this one need not ask any more. */
+  async function goesOn(interaction: Interaction): Promise<boolean> {
+    const { letter } = interaction.attempt;
+    const userId = letter && (await verification.settled(letter.handle));
+    if (userId) proved(interaction, userId);
+    return userId !== undefined;
+  }
+
+  /** The handle belongs to the browser in which the password was chosen or has just been right. */
+  function proved(interaction: Interaction, userId: string): void {
+    const { identifier, remember } = interaction.attempt;
+    interaction.restart({ identifier, userId, proved: ['pwd'], remember });
+  }
+}
