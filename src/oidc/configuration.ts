@@ -67,7 +67,6 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       vault.mac(`${client.sectorIdentifier}:${accountId}`, 'pairwise'),
     // A scope asks for its claims at userinfo; the ID token carries them only when asked (Core 1.0, section 5.4).
     conformIdTokenClaims: true,
-    enableHttpPostMethods: true,
     extraParams: [],
     extraClientMetadata: { properties: [...ownClientMetadata] },
 

@@ -8,7 +8,7 @@ import introspectionSteps from 'oidc-provider/lib/actions/introspection.js';
 // @ts-expect-error
 import revocationSteps from 'oidc-provider/lib/actions/revocation.js';
 // @ts-expect-error
-import { checkDpopReplay, validateDpop } from 'oidc-provider/lib/helpers/validate_dpop.js';
+import validateDpop, { checkDpopReplay } from 'oidc-provider/lib/helpers/validate_dpop.js';
 // @ts-expect-error
 import instance from 'oidc-provider/lib/helpers/weak_cache.js';
 // @ts-expect-error

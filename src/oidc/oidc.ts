@@ -19,6 +19,7 @@ import { forEngine } from './faults.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
+import { postedRequests } from './posted.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
 import type { Screens } from './screens.ts';
 
@@ -117,7 +118,7 @@ export function createOidc(ports: OidcPorts): Oidc {
 
   return {
     provider: () => engine.provider,
-    endpoints: compose([cached, jwks, (ctx, next) => engine.run(ctx as never, next)]),
+    endpoints: compose([postedRequests, cached, jwks, (ctx, next) => engine.run(ctx as never, next)]),
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({
