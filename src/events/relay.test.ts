@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGround, type Ground } from '../../test/support/ground.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGround, eventually, type Ground } from '../../test/support/ground.ts';
 import { type ConsumerOptions, createEvents, createRelay, type Events, type Relay, Undeliverable } from './index.ts';
 
 let ground: Awaited<ReturnType<typeof createGround>>;
@@ -34,7 +34,7 @@ const notebook = () => {
   return { notes, consume };
 };
 
-const emptied = () => vi.waitFor(async () => expect(await events.backlog()).toEqual([]), { timeout: 10_000 });
+const emptied = () => eventually(async () => expect(await events.backlog()).toEqual([]));
 
 describe('the relay', () => {
   it('delivers at the commit, woken and not by chance', async () => {
@@ -46,7 +46,7 @@ describe('the relay', () => {
       await wait(100);
       expect(notes).toEqual([]);
     });
-    await vi.waitFor(() => expect(notes).toEqual(['one']), { timeout: 2_000 });
+    await eventually(() => expect(notes).toEqual(['one']));
     await emptied();
   });
 
@@ -71,7 +71,7 @@ describe('the relay', () => {
     await wait(200);
     expect(notes).toEqual([]);
     ground.clock.move(61);
-    await vi.waitFor(() => expect(notes).toEqual(['later']));
+    await eventually(() => expect(notes).toEqual(['later']));
   });
 
   it('delivers each message once when three processes relay and nothing fails', async () => {
@@ -97,14 +97,11 @@ describe('the relay', () => {
       for (let n = 0; n < 15; n++) await from.enqueue('letters', { key, n }, { key });
     };
     await Promise.all(['a', 'b', 'c', 'd'].map((key, i) => send(i % 2 ? events : createEvents(other), key)));
-    await vi.waitFor(
-      async () => {
-        // In small steps: a leap past the lease would have a message delivered twice.
-        ground.clock.move(2);
-        expect(await events.backlog()).toEqual([]);
-      },
-      { timeout: 15_000 },
-    );
+    await eventually(async () => {
+      // In small steps: a leap past the lease would have a message delivered twice.
+      ground.clock.move(2);
+      expect(await events.backlog()).toEqual([]);
+    });
     for (const [key, order] of seen) expect(order, key).toEqual(order.toSorted((a, b) => a - b));
     expect([...seen.values()].flat()).toHaveLength(60);
   });
@@ -140,7 +137,7 @@ describe('the relay', () => {
     for (let i = 0; i < 20; i++) {
       for (const topic of ['dead', 'slow', 'quick']) await events.enqueue(topic, i);
     }
-    await vi.waitFor(() => expect(notes).toHaveLength(20), { timeout: 3_000 });
+    await eventually(() => expect(notes).toHaveLength(20));
     expect(await events.backlog()).toMatchObject([
       { topic: 'dead', waiting: 20 },
       { topic: 'slow', waiting: 20 },
@@ -161,7 +158,7 @@ describe('the relay', () => {
       },
     });
     const id = await events.enqueue('letters', { link: 'https://secret' }, { secret: true, key: 'k' });
-    await vi.waitFor(
+    await eventually(
       async () => {
         ground.clock.move(1);
         await wait(30);
@@ -180,7 +177,7 @@ describe('the relay', () => {
     expect(parked!.failure).toBe('EFULL: 550 <[address]>: mailbox of "[address]" full');
 
     expect(await events.revive(id)).toBe(true);
-    await vi.waitFor(() => expect(tries).toHaveLength(5));
+    await eventually(() => expect(tries).toHaveLength(5));
   });
 
   it('gives up by age, and at once when told that it is hopeless', async () => {
@@ -189,11 +186,11 @@ describe('the relay', () => {
       old: { consume: async () => Promise.reject(new Error('not today')), days: 3 },
     });
     await events.enqueue('hopeless', 1);
-    await vi.waitFor(async () => expect(await events.parked({ topic: 'hopeless' })).toHaveLength(1));
+    await eventually(async () => expect(await events.parked({ topic: 'hopeless' })).toHaveLength(1));
     await events.enqueue('old', 1);
-    await vi.waitFor(async () => expect(await events.backlog()).toMatchObject([{ parked: 1 }, { waiting: 1 }]));
+    await eventually(async () => expect(await events.backlog()).toMatchObject([{ parked: 1 }, { waiting: 1 }]));
     ground.clock.move(3 * 86_400);
-    await vi.waitFor(async () => expect(await events.parked({ topic: 'old' })).toHaveLength(1));
+    await eventually(async () => expect(await events.parked({ topic: 'old' })).toHaveLength(1));
     ground.clock.move(31 * 86_400);
     expect(await events.tidy()).toBe(2);
   });
@@ -210,7 +207,7 @@ describe('the relay', () => {
     });
     await events.enqueue('letters', 'poison', { key: 'k' });
     await events.enqueue('letters', 'good', { key: 'k' });
-    await vi.waitFor(() => expect(notes).toEqual(['good']));
+    await eventually(() => expect(notes).toEqual(['good']));
   });
 
   it('a secret payload lies sealed in the table and is gone after its delivery', async () => {
@@ -258,8 +255,8 @@ describe('the relay', () => {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       )
       .catch(() => {});
-    await vi.waitFor(() => events.enqueue('letters', 2));
-    await vi.waitFor(() => expect(notes).toContain(2), { timeout: 5_000 });
+    await eventually(() => events.enqueue('letters', 2));
+    await eventually(() => expect(notes).toContain(2));
   });
 
   it('a process killed between sending and noting it: the message is delivered again, none is lost', async () => {
@@ -275,7 +272,7 @@ describe('the relay', () => {
     child.stdout.on('data', (chunk) => {
       sent += chunk;
     });
-    await vi.waitFor(() => expect(sent.trim().split('\n').toSorted()).toEqual(['0', '1', '2']), { timeout: 15_000 });
+    await eventually(() => expect(sent.trim().split('\n').toSorted()).toEqual(['0', '1', '2']));
     const { notes, consume } = notebook();
     ground.clock.move((Date.now() - ground.clock.now().getTime()) / 1000);
     relay({ letters: { consume } });

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGround, type Ground } from '../../test/support/ground.ts';
+import { createGround, eventually, type Ground } from '../../test/support/ground.ts';
 import { createEvents } from '../events/index.ts';
 import { createVault } from '../platform/index.ts';
 import { type CurrentKeys, createKeys, defaultKeySettings, type KeySettings, type Keys } from './index.ts';
@@ -121,7 +121,7 @@ describe('signing keys', () => {
     const heard: CurrentKeys[] = [];
     two.onChange((keys) => heard.push(keys));
     await one.rotate();
-    await vi.waitFor(() => expect(heard).toHaveLength(1), { timeout: 3_000 });
+    await eventually(() => expect(heard).toHaveLength(1));
     expect(heard[0]!.publicJwks.keys).toHaveLength(2);
     expect(heard[0]!.version).toBe(one.current().version);
   });
@@ -132,7 +132,7 @@ describe('signing keys', () => {
     const heard: CurrentKeys[] = [];
     keys.onChange((current) => heard.push(current));
     ground.clock.move(1);
-    await vi.waitFor(() => expect(heard).toHaveLength(1), { timeout: 5_000 });
+    await eventually(() => expect(heard).toHaveLength(1));
     expect(heard[0]!.all[0]!.kid).not.toBe(heard[0]!.all[1]!.kid);
   });
 
@@ -154,7 +154,7 @@ describe('signing keys', () => {
     const [{ kid } = { kid: '' }] = await one.rotate({ immediately: true, reason: 'stolen' });
     expect(kidOf(one)).toBe(kid);
     expect(await verifies(token, served(one))).toBe(false);
-    await vi.waitFor(() => expect(kidOf(two)).toBe(kid));
+    await eventually(() => expect(kidOf(two)).toBe(kid));
     expect(await verifies(token, served(two))).toBe(false);
     const left = await ground.db.query('select kid from signing_key where sealed_private is not null');
     expect(left).toEqual([{ kid }]);

@@ -2,8 +2,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { pino } from 'pino';
 import { SMTPServer } from 'smtp-server';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGround } from '../../test/support/ground.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGround, eventually } from '../../test/support/ground.ts';
 import { createEvents, createRelay, type Events, type Relay } from '../events/index.ts';
 import {
   createDevelopmentMailbox,
@@ -63,12 +63,20 @@ interface Received {
 
 /** A real mail server. `answer` may refuse a recipient or a letter. */
 const serve = async (
-  options: { port?: number; recipient?: () => Error | undefined; data?: () => Error | undefined; delay?: number } = {},
+  options: {
+    port?: number;
+    secure?: boolean;
+    starttls?: boolean;
+    recipient?: () => Error | undefined;
+    data?: () => Error | undefined;
+    delay?: number;
+  } = {},
 ) => {
   const received: Received[] = [];
   const server = new SMTPServer({
     authOptional: true,
-    disabledCommands: ['STARTTLS', 'AUTH'],
+    secure: options.secure ?? false,
+    disabledCommands: options.starttls ? [] : ['STARTTLS', 'AUTH'],
     logger: false,
     onRcptTo: (_address, _session, done) => done(options.recipient?.()),
     onData(stream, session, done) {
@@ -106,7 +114,7 @@ const proof = { code: 'ABCD', link: 'https://house.example/verify?token=secret',
 const toJane = { to: 'jane@example.com', locale: 'de', params: proof };
 const parked = () => events.parked({ topic: 'mail' });
 const moving = async (check: () => void | Promise<void>) =>
-  vi.waitFor(
+  eventually(
     async () => {
       ground.clock.move(10);
       await check();
@@ -125,7 +133,7 @@ describe('a letter', () => {
       })
       .catch(() => {});
     await mail.send('verify-address', toJane);
-    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await eventually(() => expect(received).toHaveLength(1));
     expect(received[0]).toMatchObject({ from: 'no-reply@house.example', to: ['jane@example.com'] });
     const { raw } = received[0]!;
     expect(raw).toContain('Subject: verify-address in de with ABCD');
@@ -133,7 +141,7 @@ describe('a letter', () => {
     expect(raw).toMatch(/Message-ID: <[0-9a-f-]{36}@house\.example>/);
     expect(raw).toContain('Auto-Submitted: auto-generated');
     expect(raw).toContain('multipart/alternative');
-    await vi.waitFor(async () => expect(await events.backlog()).toEqual([]));
+    await eventually(async () => expect(await events.backlog()).toEqual([]));
   });
 
   it('hands dates through the outbox as dates', async () => {
@@ -143,7 +151,7 @@ describe('a letter', () => {
       ...toJane,
       params: { when: at, link: 'https://house.example' },
     });
-    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await eventually(() => expect(received).toHaveLength(1));
     expect(received[0]!.raw).toContain('2026-03-04T05:06:07.000Z');
   });
 
@@ -168,7 +176,7 @@ describe('the mail server', () => {
     await first.close();
     const mail = build(smtp(first.port));
     for (let i = 0; i < 5; i++) await mail.send('verify-address', { ...toJane, to: `jane${i}@example.com` });
-    await vi.waitFor(() => expect(lines.join('')).toContain('a message was not delivered'));
+    await eventually(() => expect(lines.join('')).toContain('a message was not delivered'));
     let lost = true;
     const ids: string[] = [];
     const second = await serve({
@@ -181,7 +189,7 @@ describe('the mail server', () => {
     await moving(() => expect(new Set(second.received.flatMap(({ to }) => to)).size).toBe(5));
     for (const { raw } of second.received) ids.push(/Message-ID: <([^@]+)/.exec(raw)![1]!);
     expect(new Set(ids).size).toBe(5);
-    await vi.waitFor(async () => expect(await events.backlog()).toEqual([]));
+    await eventually(async () => expect(await events.backlog()).toEqual([]));
     expect(await parked()).toEqual([]);
   });
 
@@ -211,7 +219,7 @@ describe('the mail server', () => {
   ])('refuses %s for good: parked at once, told in the journal, tried no more', async (_, at, code) => {
     const { port } = await serve({ [at]: () => refusal(code) });
     await build(smtp(port)).send('verify-address', toJane);
-    await vi.waitFor(async () => expect(await parked()).toMatchObject([{ attempts: 1 }]));
+    await eventually(async () => expect(await parked()).toMatchObject([{ attempts: 1 }]));
     expect((await parked())[0]!.failure).toMatch(new RegExp(`${code} .*\\[address\\]`));
     expect(await events.history({ type: 'letter.undeliverable' })).toMatchObject([
       { data: { letter: 'verify-address' } },
@@ -239,7 +247,7 @@ describe('the mail server', () => {
     const transport = createSmtpTransport({ url: `smtp://user:hunter2@127.0.0.1:${port}?requireTLS=false` });
     closing.push(transport.close);
     await build(transport).send('verify-address', toJane);
-    await vi.waitFor(() => expect(lines.join('')).toContain('EAUTH'));
+    await eventually(() => expect(lines.join('')).toContain('EAUTH'));
     expect(await parked()).toEqual([]);
     expect(lines.join('')).not.toContain('hunter2');
   });
@@ -249,15 +257,33 @@ describe('the mail server', () => {
     const transport = createSmtpTransport({ url: `smtp://user:hunter2@127.0.0.1:${port}`, patienceSeconds: 2 });
     closing.push(transport.close);
     await build(transport).send('verify-address', toJane);
-    await vi.waitFor(() => expect(lines.join('')).toContain('a message was not delivered'));
+    await eventually(() => expect(lines.join('')).toContain('a message was not delivered'));
     expect(lines.join('')).toContain('ETLS');
+  });
+
+  it.each([
+    ['from the first byte', { secure: true }, 'smtps'],
+    ['after STARTTLS', { starttls: true }, 'smtp'],
+  ])('speaks TLS %s: its certificate is checked, unless the operator says otherwise', async (_, how, scheme) => {
+    const { received, port } = await serve(how);
+    const [strict, lax] = ['', '?tls.rejectUnauthorized=false'].map((query) =>
+      createSmtpTransport({ url: `${scheme}://127.0.0.1:${port}${query}`, patienceSeconds: 2 }),
+    );
+    closing.push(strict!.close, lax!.close);
+    const mail = build(strict!);
+    await mail.send('verify-address', toJane);
+    await eventually(() => expect(lines.join('')).toMatch(/self[- ]signed|certificate/));
+    expect([received, await parked()]).toEqual([[], []]);
+    await relay!.stop();
+    build(lax!);
+    await moving(() => expect(received).toHaveLength(1));
   });
 
   it('is slow, or says nothing at all: the letter is tried again later and others are not held up for ever', async () => {
     const { received, port } = await serve({ delay: 300 });
     const mail = build(smtp(port));
     for (let i = 0; i < 10; i++) await mail.send('verify-address', { ...toJane, to: `jane${i}@example.com` });
-    await vi.waitFor(() => expect(received).toHaveLength(10), { timeout: 5_000 });
+    await eventually(() => expect(received).toHaveLength(10));
 
     const { createServer } = await import('node:net');
     const mute = createServer(() => {});
@@ -318,7 +344,7 @@ describe('a recipient', () => {
     await mail.send('verify-address', { ...toJane, to: 'jürgen@bücher.example' });
     await mail.send('verify-address', { ...toJane, to: 'juergen@bücher.example' });
     await mail.send('verify-address', { ...toJane, to: '用户@例子.example' });
-    await vi.waitFor(() => expect(received).toHaveLength(3));
+    await eventually(() => expect(received).toHaveLength(3));
     // Any server takes an ASCII local part at an A-label; this one shows U-labels in its envelope.
     expect(received.map(({ raw }) => raw).join()).toContain('juergen@xn--bcher-kva.example');
   });
@@ -327,7 +353,7 @@ describe('a recipient', () => {
     const { received, port } = await serve();
     const params = { ...proof, code: 'Jane\r\nBcc: all@example.com\u2028X: y' };
     await build(smtp(port)).send('verify-address', { ...toJane, params });
-    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await eventually(() => expect(received).toHaveLength(1));
     expect(received[0]!.to).toEqual(['jane@example.com']);
     const head = received[0]!.raw.split('\r\n\r\n')[0]!;
     expect(head).not.toMatch(/^(bcc|x):/im);
@@ -380,10 +406,10 @@ describe("development's mailbox", () => {
     const mailbox = createDevelopmentMailbox(ground);
     const mail = build(mailbox);
     await mail.send('verify-address', toJane);
-    await vi.waitFor(async () => expect(await mailbox.list()).toHaveLength(1));
+    await eventually(async () => expect(await mailbox.list()).toHaveLength(1));
     ground.clock.move(1);
     await mail.send('reset-password', { ...toJane, to: 'john@example.com' });
-    await vi.waitFor(async () => expect(await mailbox.list()).toHaveLength(2));
+    await eventually(async () => expect(await mailbox.list()).toHaveLength(2));
     expect((await mailbox.list()).map(({ letter }) => letter)).toEqual(['reset-password', 'verify-address']);
     const [letter] = await mailbox.list({ to: 'JANE@Example.com' });
     expect(letter).toMatchObject({

@@ -5,7 +5,8 @@ import type { Transport } from './transport.ts';
 export interface SmtpOptions {
   /**
    * `smtps://user:password@host:465` (TLS from the start) or `smtp://host:587` (STARTTLS when offered). Options of
-   * nodemailer may follow as a query: `?requireTLS=true`, `?name=helo.example`.
+   * nodemailer may follow as a query: `?requireTLS=true`, `?name=helo.example`; for a server inside the house
+   * `?tls.rejectUnauthorized=false` or `?ignoreTLS=true`.
    */
   url: string;
   /** Seconds without a word from the server before a connection is given up. Default 20. */

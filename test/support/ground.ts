@@ -1,3 +1,4 @@
+import { vi } from 'vitest';
 import { createDb, type Db } from '../../src/platform/db/index.ts';
 import {
   type Bus,
@@ -66,3 +67,7 @@ export function createMovableClock(start = new Date('2026-01-01T00:00:00Z')): Mo
     },
   };
 }
+
+/** Waits for what must come true soon, however busy the machine is. */
+export const eventually = <T>(check: () => T | Promise<T>, options: { timeout?: number; interval?: number } = {}) =>
+  vi.waitFor(check, { timeout: 15_000, interval: 20, ...options });

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGround } from '../../../test/support/ground.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createGround, eventually } from '../../../test/support/ground.ts';
 import { createJobs } from './index.ts';
 
 let ground: Awaited<ReturnType<typeof createGround>>;
@@ -36,10 +36,11 @@ describe('jobs', () => {
       });
       jobs.start();
     }
-    await wait(400);
+    await eventually(() => expect(times).toBe(1));
+    await wait(300);
     expect(times, 'the clock stands').toBe(1);
     ground.clock.move(1);
-    await vi.waitFor(() => expect(times).toBe(2));
+    await eventually(() => expect(times).toBe(2));
     await wait(200);
     expect(times).toBe(2);
     await Promise.all(processes.map((jobs) => jobs.stop()));
@@ -79,6 +80,6 @@ describe('jobs', () => {
     jobs.every('sweep', 60, async () => {});
     expect(await jobs.run('sweep')).toBe(false);
     client.release(true);
-    await vi.waitFor(async () => expect(await jobs.run('sweep')).toBe(true));
+    await eventually(async () => expect(await jobs.run('sweep')).toBe(true));
   });
 });
