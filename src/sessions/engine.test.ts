@@ -79,9 +79,9 @@ describe('the artifact store under the engine', () => {
     // The same database, and a switch that makes it unreachable.
     const unreliable: Db = {
       ...db,
-      query: async (sql: string, params?: readonly unknown[]) => {
+      query: async (sql: string, params?: readonly unknown[], name?: string) => {
         if (down) throw new Refusal('store.unavailable', { kind: 'unavailable' });
-        return db.query(sql, params) as never;
+        return db.query(sql, params, name) as never;
       },
     };
     sessions = createSessions({

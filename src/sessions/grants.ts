@@ -71,6 +71,7 @@ export function createGrants(deps: {
       const [row] = await db.query<{ payload: AdapterPayload; expires_at: string }>(
         `select payload, expires_at from authorization_grant where id = $1 and ended_at is null`,
         [id],
+        'grant-find',
       );
       return row && { ...row.payload, jti: id, exp: epoch(row.expires_at) };
     },
@@ -88,6 +89,7 @@ export function createGrants(deps: {
       `select t.payload, t.consumed_at from refresh_token t join authorization_grant g on g.id = t.grant_id
          where t.hash = $1 and g.ended_at is null`,
       [sha256(id)],
+      'refresh-token-find',
     );
     return row;
   };
@@ -113,6 +115,7 @@ export function createGrants(deps: {
          on conflict (hash) do update set payload = excluded.payload, expires_at = excluded.expires_at
          returning 1`,
         [sha256(id), payload.grantId, JSON.stringify(kept), fromEpoch(payload.exp!)],
+        'refresh-token-write',
       );
       if (rows.length === 0) throw new errors.InvalidGrant('the grant has ended');
     },
@@ -130,6 +133,7 @@ export function createGrants(deps: {
       const rows = await db.query(
         `update refresh_token set consumed_at = $2 where hash = $1 and consumed_at is null returning 1`,
         [sha256(id), clock.now()],
+        'refresh-token-consume',
       );
       if (rows.length === 0) throw new errors.InvalidGrant('refresh token already used');
     },
@@ -183,6 +187,7 @@ export function createGrants(deps: {
       const rows = await db.query(
         `select 1 from authorization_grant where id = $1 and ended_at is null and expires_at > $2`,
         [grantId, clock.now()],
+        'grant-live',
       );
       return rows.length === 1;
     },

@@ -70,6 +70,10 @@ interface Row {
   authorizations: Authorizations;
 }
 
+// Named one by one: a prepared `select *` breaks in the processes that still run while a migration adds a column.
+const columns = `uid, account_id, created_at, seen_at, expires_at, auth_time, acr, amr, remember, ip, user_agent,
+  authorizations`;
+
 const sessionEnded = () => new errors.AccessDenied('the session has ended');
 
 /**
@@ -153,15 +157,16 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
     /** The session, if it lives. */
     async find(uid: string): Promise<SessionRecord | undefined> {
       const [row] = await db.query<Row>(
-        `select * from session where uid = $1 and ended_at is null and expires_at > $2`,
+        `select ${columns} from session where uid = $1 and ended_at is null and expires_at > $2`,
         [uid, clock.now()],
+        'session-find',
       );
       return row && record(row);
     },
 
     async listOf(accountId: string): Promise<SessionRecord[]> {
       const rows = await db.query<Row>(
-        `select * from session where account_id = $1 and ended_at is null and expires_at > $2 order by seen_at desc`,
+        `select ${columns} from session where account_id = $1 and ended_at is null and expires_at > $2 order by seen_at desc`,
         [accountId, clock.now()],
       );
       return rows.map(record);
@@ -170,7 +175,7 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
     /** Ends the living sessions that `where` names. @returns them as they were */
     async end(where: string, params: unknown[], reason: string): Promise<SessionRecord[]> {
       const rows = await db.query<Row>(
-        `update session set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning *`,
+        `update session set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning ${columns}`,
         [clock.now(), reason, ...params],
       );
       return rows.map(record);

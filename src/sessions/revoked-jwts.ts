@@ -11,10 +11,11 @@ export function createRevokedJwts({ db, clock }: { db: Db; clock: Clock }) {
       ]);
     },
     async isRevoked(jti: string): Promise<boolean> {
-      const rows = await db.query(`select 1 from revoked_jwt where hash = $1 and expires_at > $2`, [
-        sha256(jti),
-        clock.now(),
-      ]);
+      const rows = await db.query(
+        `select 1 from revoked_jwt where hash = $1 and expires_at > $2`,
+        [sha256(jti), clock.now()],
+        'revoked-jwt-find',
+      );
       return rows.length === 1;
     },
   };

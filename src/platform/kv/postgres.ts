@@ -21,6 +21,7 @@ export function createPostgresKeyValue({ db, clock }: { db: Db; clock: Clock }):
          on conflict (key) do update set value = excluded.value, expires_at = excluded.expires_at,
            used_at = case when fleeting.expires_at > $4 then fleeting.used_at end`,
         [key, value, secondsAfter(now, ttl), now],
+        'fleeting-put',
       );
     },
     async add(key, value, ttl) {
@@ -31,6 +32,7 @@ export function createPostgresKeyValue({ db, clock }: { db: Db; clock: Clock }):
            where fleeting.expires_at <= $4
          returning 1`,
         [key, value, secondsAfter(now, ttl), now],
+        'fleeting-add',
       );
       return rows.length === 1;
     },
@@ -39,6 +41,7 @@ export function createPostgresKeyValue({ db, clock }: { db: Db; clock: Clock }):
       const [row] = await db.query<{ value: string; used_at: string | null }>(
         `select value, used_at from fleeting where key = $1 and expires_at > $2`,
         [key, clock.now()],
+        'fleeting-read',
       );
       return row && { value: row.value, usedAt: row.used_at ? seconds(row.used_at) : undefined };
     },
@@ -46,6 +49,7 @@ export function createPostgresKeyValue({ db, clock }: { db: Db; clock: Clock }):
       const rows = await db.query(
         `update fleeting set used_at = $2 where key = $1 and used_at is null and expires_at > $2 returning 1`,
         [key, clock.now()],
+        'fleeting-use',
       );
       return rows.length === 1;
     },
@@ -53,11 +57,12 @@ export function createPostgresKeyValue({ db, clock }: { db: Db; clock: Clock }):
       const [row] = await db.query<{ value: string; live: boolean }>(
         `delete from fleeting where key = $1 returning value, expires_at > $2 as live`,
         [key, clock.now()],
+        'fleeting-take',
       );
       return row?.live ? row.value : undefined;
     },
     async remove(key) {
-      await db.query(`delete from fleeting where key = $1`, [key]);
+      await db.query(`delete from fleeting where key = $1`, [key], 'fleeting-remove');
     },
     async cleanUp() {
       let deleted = 0;
