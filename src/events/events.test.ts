@@ -1,7 +1,8 @@
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createGround } from '../../test/support/ground.ts';
+import { createGround, eventually } from '../../test/support/ground.ts';
 import { createVault } from '../platform/index.ts';
-import { createEvents, type Events, type Subscriber } from './index.ts';
+import { createEventLog, createEvents, createRelay, type Events, type Subscriber } from './index.ts';
 
 const user = '01900000-0000-7000-8000-000000000001';
 const suspended = {
@@ -49,6 +50,25 @@ describe('an event', () => {
     await expect(failing).rejects.toThrow('went wrong');
     expect(await events.history()).toEqual([]);
     expect(await events.backlog()).toEqual([]);
+  });
+
+  it('becomes a line of the log once it is committed, without addresses and words', async () => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line) => void lines.push(line) });
+    const { subscriber, consume } = createEventLog({ log });
+    const logged = createEvents({ ...ground, subscribers: [subscriber] });
+    const relay = createRelay({ ...ground, consumers: { [subscriber.topic]: consume } });
+    relay.start();
+    const id = await logged.record(suspended);
+    await eventually(() => expect(lines).toHaveLength(1));
+    await relay.stop();
+    expect(JSON.parse(lines[0]!).event).toMatchObject({
+      id,
+      type: 'user.suspended',
+      subject: user,
+      data: suspended.data,
+    });
+    expect(lines[0]).not.toMatch(/192\.0\.2\.7|browser|left the house/);
   });
 
   it('is found a page at a time, newest first', async () => {
