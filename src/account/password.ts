@@ -1,8 +1,8 @@
 import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { passwordChangedPage, passwordPage } from './pages.ts';
+import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
-import type { AccountPorts } from './routes.ts';
 
 /** Which field a refusal is about. */
 const fieldOf = (code: string): string => (code === 'password.wrong' ? 'current' : 'password');

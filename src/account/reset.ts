@@ -1,8 +1,8 @@
 import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { forgotPage, resetPage, sentPage } from './pages.ts';
+import type { AccountPorts } from './ports.ts';
 import { resumePath, textOf } from './request.ts';
-import type { AccountPorts } from './routes.ts';
 
 /** A new password by letter, with no sign-in under way: also the link of an invitation. */
 export function createResetPages({ resets, policy, present, settings }: AccountPorts) {

@@ -1,35 +1,9 @@
 import Router from '@koa/router';
-import type { Provider } from 'oidc-provider';
-import type {
-  Attempts,
-  PasswordChanges,
-  PasswordPolicy,
-  Passwords,
-  Registration,
-  Resets,
-  Verification,
-} from '../credentials/index.ts';
-import type { Settings } from '../platform/config/index.ts';
-import type { AppContext, Csrf, Presenter } from '../platform/http/index.ts';
-import type { Users } from '../users/index.ts';
+import type { AppContext } from '../platform/http/index.ts';
 import { createPasswordPages } from './password.ts';
+import type { AccountPorts } from './ports.ts';
 import { createResetPages } from './reset.ts';
 import { createVerifyPages } from './verify.ts';
-
-export interface AccountPorts {
-  settings: Settings;
-  provider(): Provider;
-  users: Users;
-  attempts: Attempts;
-  passwords: Passwords;
-  policy: PasswordPolicy;
-  registration: Registration;
-  verification: Verification;
-  resets: Resets;
-  passwordChanges: PasswordChanges;
-  present: Presenter;
-  csrf: Csrf;
-}
 
 /** A page: GET shows, POST does. */
 export type Handler = (ctx: AppContext) => Promise<void>;

@@ -1,8 +1,8 @@
 import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { verifyConfirmPage } from './pages.ts';
+import type { AccountPorts } from './ports.ts';
 import { resumePath, textOf } from './request.ts';
-import type { AccountPorts } from './routes.ts';
 
 const isDeadLink = (error: unknown): boolean =>
   error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);

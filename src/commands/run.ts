@@ -81,7 +81,10 @@ function openHouse(settings: Settings) {
     };
   };
   return {
-    app: async () => (await (opened ??= open())).app,
+    async app() {
+      opened ??= open();
+      return (await opened).app;
+    },
     async [Symbol.asyncDispose]() {
       if (opened) await (await opened).stop();
     },

@@ -9,7 +9,8 @@ export function createComplete({ attempts, events, settings }: SigninPorts) {
 
   return async (interaction: Interaction): Promise<void> => {
     const { ctx, prompt, attempt, client, sessionAccountId } = interaction;
-    const answered = { [prompt.name]: {} };
+    // A consent is only answered by consenting: who changes the account there is asked again as the other one.
+    const answered = prompt.name === 'consent' ? {} : { [prompt.name]: {} };
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;

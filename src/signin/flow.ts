@@ -14,7 +14,7 @@ import type { Attempt } from './attempt.ts';
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
  *                                └─▶ identifier … (another)
- *  consent ──▶ consent ──▶ done
+ *  consent ──▶ consent ──▶ done          ("Not you?" ──▶ accounts)
  * ```
  */
 export type Step =
@@ -42,7 +42,7 @@ export interface Situation {
 }
 
 export function next({ prompt, signedIn, attempt, user }: Situation): Step {
-  if (prompt === 'consent') return 'consent';
+  if (prompt === 'consent' && attempt.account !== 'other') return 'consent';
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
@@ -59,10 +59,25 @@ function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>): Step {
   return user.state === 'PasswordResetRequired' ? 'new-password' : 'refused';
 }
 
-/** Where a person may turn by themselves while they sign in: to another address, another way, a new account. */
+const provingWho: readonly Step[] = [
+  'identifier',
+  'password',
+  'register',
+  'verify',
+  'forgot',
+  'reset-sent',
+  'reset',
+  'new-password',
+];
+
+/** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
 const turnings: readonly Step[] = ['identifier', 'register', 'forgot'];
 
 /** Whether this step may be shown and answered now. */
-export const mayEnter = (step: Step, situation: Situation): boolean =>
-  next(situation) === step ||
-  (turnings.includes(step) && !['consent', 'done', 'accounts', 'refused'].includes(next(situation)));
+export function mayEnter(step: Step, situation: Situation): boolean {
+  const due = next(situation);
+  if (step === due) return true;
+  // "Not you?" where one is asked to agree.
+  if (due === 'consent') return step === 'accounts' && situation.signedIn;
+  return turnings.includes(step) && provingWho.includes(due);
+}

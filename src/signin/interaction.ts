@@ -2,10 +2,10 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
 import type { User } from '../users/index.ts';
-import { type Attempt, freshAttempt } from './attempt.ts';
+import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
 import type { ClientShown } from './pages.ts';
-import type { Signin } from './ports.ts';
+import type { SigninPorts } from './ports.ts';
 
 /** One request of a sign-in: the engine's question, the attempt so far, and the ways on. */
 export interface Interaction {
@@ -31,6 +31,13 @@ export interface Interaction {
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
+}
+
+/** The ports, and what this room makes for itself out of them. */
+export interface Signin extends SigninPorts {
+  store: AttemptStore;
+  /** Ends a sign-in that has everything: hands the person to the engine. */
+  complete(interaction: Interaction): Promise<void>;
 }
 
 /** Loads what the engine asks in this browser. @returns undefined when the question is over or was another browser's */

@@ -14,8 +14,6 @@ import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Users } from '../users/index.ts';
-import type { AttemptStore } from './attempt.ts';
-import type { Interaction } from './interaction.ts';
 
 /** What the consent prompt found missing. */
 export interface MissingConsent {
@@ -50,11 +48,4 @@ export interface SigninPorts {
   events: Pick<Events, 'record'>;
   present: Presenter;
   csrf: Csrf;
-}
-
-/** The ports, and what this room makes for itself out of them. */
-export interface Signin extends SigninPorts {
-  store: AttemptStore;
-  /** Ends a sign-in that has everything: hands the person to the engine. */
-  complete(interaction: Interaction): Promise<void>;
 }

@@ -10,7 +10,8 @@ const source = resolve(import.meta.dirname, '../../src');
 /** From the roof down; what stands together on a line does not know each other, except below `ground`. */
 const lines = [
   ['main', 'cli'],
-  ['process', 'announce', 'demo', 'commands'],
+  ['process', 'commands', 'health'],
+  ['announce', 'demo'],
   ['app'],
   ['provision'],
   ['oidc', 'introspection', 'signin', 'account', 'setup', 'mailbox'],
