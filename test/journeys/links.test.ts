@@ -12,7 +12,7 @@ const newcomer = async (mode: Mode) => {
   await walker.open(stage.cardea.demo);
   await walker.click('Create an account');
   await register(walker, { email, password: PASSWORD });
-  return { walker, email, letter: await stage.cardea.mailbox.next(email, 'verify-email') };
+  return { walker, email, letter: await stage.cardea.mailbox.next(email, 'verify-address') };
 };
 
 const expireProofs = (email: string) =>
@@ -30,7 +30,7 @@ describe.each(MODES)('with a %s', (mode) => {
     expect(await stateOf(email)).toBe('Unverified');
     const address = view.html.includes('name="email"') ? { email } : {};
     await walker.submit(address);
-    const again = await stage.cardea.mailbox.next(email, 'verify-email');
+    const again = await stage.cardea.mailbox.next(email, 'verify-address');
     expect(again.link).not.toBe(letter.link);
     await walker.open(again.link);
     await walker.submit();
@@ -48,7 +48,7 @@ describe.each(MODES)('with a %s', (mode) => {
     expect(view.url.pathname).toMatch(/verify$/);
     expect(await stateOf(email)).toBe('Unverified');
     await walker.submit({}, { form: 'verify/send' });
-    const { code } = await stage.cardea.mailbox.next(email, 'verify-email');
+    const { code } = await stage.cardea.mailbox.next(email, 'verify-address');
     view = await walker.submit({ code });
     expect(await stateOf(email)).toBe('Active');
     expect(walker.faults).toEqual([]);
