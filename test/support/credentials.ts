@@ -1,0 +1,86 @@
+import { fileURLToPath } from 'node:url';
+import { createCredentials } from '../../src/credentials/index.ts';
+import { createEvents } from '../../src/events/index.ts';
+import type { LetterName } from '../../src/mail/index.ts';
+import type { Settings } from '../../src/platform/config/index.ts';
+import { createDb } from '../../src/platform/db/index.ts';
+import { createLimits, createVault, type RedisConnection, silentLog, systemClock } from '../../src/platform/index.ts';
+import { createSessions } from '../../src/sessions/index.ts';
+import { createStanding, createUsers, UserEntity } from '../../src/users/index.ts';
+import { freshDatabase } from './database.ts';
+
+export interface SentLetter {
+  letter: LetterName;
+  to: string;
+  locale: string;
+  params: { code?: string; link: string };
+  /** The token in the link. */
+  token: string;
+}
+
+type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'registration'>>;
+
+/** The room `credentials` on a database of its own, with every room below it but `mail`, whose letters are kept. */
+export async function credentialsRoom(
+  options: { settings?: Tuned; evenAnswer?: number; redis?: RedisConnection; threads?: number } = {},
+) {
+  const { evenAnswer = 0, redis, threads = 2 } = options;
+  const database = await freshDatabase();
+  const migrations = fileURLToPath(new URL('../../migrations', import.meta.url));
+  const log = silentLog;
+  const db = await createDb({ url: database.url, entities: [UserEntity], migrations, log });
+  const clock = systemClock;
+  const vault = createVault('a secret of the tests');
+  const limits = createLimits({ pool: db.pool, redis, vault, log });
+  const events = createEvents({ db, clock, log, vault, bus: { publish: async () => undefined } });
+  const sessions = createSessions({ db, clock, vault, mayHold: createStanding({ db }).mayHold });
+  const ended: { accountId: string; reason: string; except?: string | undefined }[] = [];
+  const watched = {
+    ...sessions,
+    endAllOf: async (accountId: string, reason: string, how: { except?: string } = {}) => {
+      ended.push({ accountId, reason, ...how });
+      return sessions.endAllOf(accountId, reason, how);
+    },
+  };
+  const users = createUsers({ db, sessions: watched, events, clock });
+  const letters: SentLetter[] = [];
+  const mail = {
+    // Like the real one: sent when the transaction commits.
+    send: async (letter: LetterName, { to, locale, params }: { to: string; locale: string; params: object }) => {
+      const known = params as SentLetter['params'];
+      const token = new URL(known.link).searchParams.get('token') ?? '';
+      db.afterCommit(() => void letters.push({ letter, to, locale, params: known, token }));
+    },
+  };
+  const settings = {
+    issuer: 'http://localhost:3000',
+    branding: { name: 'Evergreen Books', color: '#000000' },
+    tokens: { verificationLink: 900, resetLink: 1800 },
+    registration: { mode: 'open' },
+    captcha: { provider: 'altcha', when: 'suspicious' },
+    limits: { registrationsSuspicious: { points: 1000, window: 600 } },
+    ...options.settings,
+    passwords: {
+      minLength: 8,
+      minLengthAlone: 8,
+      maxLength: 256,
+      breachCheck: { hibp: false, hibpUrl: '', timeout: 1 },
+      // The smallest that is argon2 at all; what is tested is not its cost.
+      argon2: { memoryKib: 64, iterations: 1, parallelism: 1 },
+      hashingThreads: threads,
+      ...options.settings?.passwords,
+    },
+  } as unknown as Settings;
+  const room = createCredentials({
+    ...{ db, clock, log, vault, limits, settings, users, sessions: watched, events, mail, evenAnswer },
+  });
+  return {
+    ...room,
+    ...{ db, vault, clock, limits, events, users, letters, ended },
+    async stop() {
+      await room.close();
+      await db.close();
+      await database.drop();
+    },
+  };
+}
