@@ -1,11 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../log.ts';
 import { startEmbedded } from './embedded.ts';
 import { isAlive, readPostmaster } from './embedded-postmaster.ts';
@@ -24,9 +24,29 @@ const holderScript = join(import.meta.dirname, '../../../test/support/embedded-h
 const isRoot = process.getuid?.() === 0;
 const nobody = { uid: 65_534, gid: 65_534 };
 
+/** A data directory that was started and stopped once: what costs time is done once for all that only go on from there. */
+let prepared: string;
 let home: string;
 let dataDir: string;
 let processes: ChildProcess[];
+
+beforeAll(async () => {
+  prepared = fs.mkdtempSync(join(tmpdir(), 'cardea-prepared-'));
+  fs.chmodSync(prepared, 0o711);
+  const { stop } = await startEmbedded({ dataDir: prepared, log: silentLog });
+  await stop();
+});
+
+afterAll(() => fs.rmSync(prepared, { recursive: true, force: true }));
+
+/** Copies it, owners and all; the programs, where they had to be copied beside it, are only linked. */
+function usePrepared(): void {
+  fs.mkdirSync(dataDir);
+  for (const name of fs.readdirSync(prepared)) {
+    if (name === 'postgres') execFileSync('cp', ['-a', join(prepared, name), join(dataDir, name)]);
+    else if (/^postgres-\d/.test(name)) fs.symlinkSync(join(prepared, name), join(dataDir, name));
+  }
+}
 
 beforeEach(() => {
   home = fs.mkdtempSync(join(tmpdir(), 'cardea-embedded-'));
@@ -105,6 +125,7 @@ describe('the embedded database', () => {
   });
 
   it('is UTF-8 with a collation that no system library can change, in UTC, and durable', async () => {
+    usePrepared();
     const { url, stop } = await start();
     const [database] = await ask(
       url,
@@ -126,6 +147,7 @@ describe('the embedded database', () => {
   });
 
   it('listens on a socket that only its owner can open, and on no port', async () => {
+    usePrepared();
     const { url, stop } = await start();
     const [settings] = await ask<{ tcp: string; mode: string }>(
       url,
@@ -137,6 +159,7 @@ describe('the embedded database', () => {
   });
 
   it('writes nothing that people typed into its log', async () => {
+    usePrepared();
     const { url, stop } = await start();
     await ask(url, 'create table person (email text unique)');
     await ask(url, `insert into person values ('ada@example.com')`);
@@ -168,6 +191,7 @@ describe('the embedded database', () => {
   });
 
   it('is brought up again when it is killed under us', async () => {
+    usePrepared();
     const { url, stop } = await start();
     const { pid } = readPostmaster(join(dataDir, 'postgres'))!;
     process.kill(pid, 'SIGKILL');
@@ -184,6 +208,7 @@ describe('the embedded database', () => {
 
 describe('one Cardea at a time', () => {
   it('a second one on the same directory is refused and told which process has it', async () => {
+    usePrepared();
     const first = await holder('hold');
     const second = await holder('hold');
     expect(second.told).toMatchObject({ code: 'database.taken', pid: first.child.pid });
@@ -203,6 +228,7 @@ describe('one Cardea at a time', () => {
   });
 
   it('a command may share the server of the one that runs, and leaves it running', async () => {
+    usePrepared();
     const first = await holder('hold');
     const command = await holder('share');
     expect(command.told).toMatchObject({ reused: true, url: first.told.url });
@@ -211,6 +237,7 @@ describe('one Cardea at a time', () => {
   });
 
   it('after kill -9 the next one takes the running server over', async () => {
+    usePrepared();
     const first = await holder('hold');
     await ask(first.told.url, `create table kept as select 'still here' as word`);
     const { pid } = readPostmaster(join(dataDir, 'postgres'))!;
@@ -225,6 +252,7 @@ describe('one Cardea at a time', () => {
   });
 
   it('after kill -9 of both, what was committed is there', async () => {
+    usePrepared();
     const first = await holder('hold');
     await ask(first.told.url, `create table kept as select 'still here' as word`);
     const { pid } = readPostmaster(join(dataDir, 'postgres'))!;
@@ -238,6 +266,7 @@ describe('one Cardea at a time', () => {
   });
 
   it('a stale postmaster.pid whose number another program has now does not stop it', async () => {
+    usePrepared();
     const first = await start();
     const file = join(dataDir, 'postgres/postmaster.pid');
     const content = fs.readFileSync(file, 'utf8');
@@ -251,6 +280,7 @@ describe('one Cardea at a time', () => {
 
 describe('it ends with us', () => {
   it('on Ctrl-C, which goes to our process group and not to the server, whose files are left clean', async () => {
+    usePrepared();
     const { child, ended } = await holder('hold');
     const { pid } = readPostmaster(join(dataDir, 'postgres'))!;
     process.kill(-child.pid!, 'SIGINT');
@@ -260,6 +290,7 @@ describe('it ends with us', () => {
   });
 
   it('when the process ends over a bug', async () => {
+    usePrepared();
     const { ended } = await holder('crash');
     await ended;
     await until(() => readPostmaster(join(dataDir, 'postgres')) === undefined);
@@ -268,8 +299,7 @@ describe('it ends with us', () => {
 
 describe('where it cannot run', () => {
   it('a failure to start shows the last lines of its log', async () => {
-    const { stop } = await start();
-    await stop();
+    usePrepared();
     fs.appendFileSync(join(dataDir, 'postgres/postgresql.conf'), '\nno_such_setting = 1\n');
     await expect(start()).rejects.toMatchObject({
       code: 'database.failed',
@@ -278,8 +308,7 @@ describe('where it cannot run', () => {
   });
 
   it('files of another PostgreSQL are refused with a way out', async () => {
-    const { stop } = await start();
-    await stop();
+    usePrepared();
     fs.writeFileSync(join(dataDir, 'postgres/PG_VERSION'), '15\n');
     await expect(start()).rejects.toMatchObject({
       code: 'database.version',
@@ -291,6 +320,7 @@ describe('where it cannot run', () => {
 if (isRoot) {
   describe('started by root', () => {
     it('runs as another user, who owns the files', async () => {
+      usePrepared();
       const { stop } = await start();
       const { pid } = readPostmaster(join(dataDir, 'postgres'))!;
       const owner = fs.statSync(join(dataDir, 'postgres')).uid;
@@ -340,8 +370,7 @@ if (isRoot && spawnSync('/bin/sh', ['-c', `test -r "${holderScript}"`], nobody).
     });
 
     it('an ordinary user does not start what root has made', async () => {
-      const { stop } = await start();
-      await stop();
+      usePrepared();
       const owner = fs.statSync(join(dataDir, 'postgres')).uid;
       const { told } = await holder('stop', { uid: owner + 1, gid: owner + 1 });
       expect(told.code).toBe('database.foreign');
