@@ -39,7 +39,7 @@ export function createEnding(deps: {
     endAllOf: (accountId: string, reason: string, { except }: { except?: string } = {}): Promise<Ended[]> =>
       db.transact(async () => {
         const kept = except ? await registry.find(except) : undefined;
-        const keptGrants = kept?.accountId === accountId ? grantIds(kept, { offline: true }) : [];
+        const keptGrants = kept ? grantIds(kept, { offline: true }) : [];
         const sessions = await registry.end(
           'account_id = $3 and uid is distinct from $4',
           [accountId, except ?? null],
