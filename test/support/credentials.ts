@@ -76,7 +76,7 @@ export async function credentialsRoom(
   });
   return {
     ...room,
-    ...{ db, vault, clock, limits, events, users, letters, ended },
+    ...{ db, vault, clock, limits, events, users, mail, letters, ended },
     async stop() {
       await room.close();
       await db.close();
