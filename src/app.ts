@@ -4,7 +4,7 @@ import Koa from 'koa';
 import { createAccount } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials } from './credentials/index.ts';
-import { createEvents, createRelay } from './events/index.ts';
+import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
@@ -68,7 +68,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
   // ── domain
-  const events = createEvents({ db, clock, log, vault, bus });
+  const eventLog = createEventLog({ log });
+  const events = createEvents({ db, clock, log, vault, bus, subscribers: [eventLog.subscriber] });
   const mailbox = settings.mailbox.enabled ? createDevelopmentMailbox({ db, clock }) : undefined;
   const mail = createMail({
     db,
@@ -103,7 +104,6 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     consents,
     keys,
-    outbox: events,
     vault,
     clock,
     log,
@@ -154,14 +154,18 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     log,
     vault,
     bus,
-    consumers: { [mailTopic]: mail.consumer, [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15 } },
+    consumers: {
+      [mailTopic]: mail.consumer,
+      [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
+      [eventLog.subscriber.topic]: eventLog.consume as never,
+    },
   });
   jobs.every('keys.rotate', 300, keys.rotateIfDue);
   jobs.every('sessions.clean-up', 60, sessions.cleanUp);
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
-  jobs.every('events.chain', 5, chainAll(events));
+  jobs.every('events.chain', 60, chainAll(events));
 
   // ── http, from the outside in
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });

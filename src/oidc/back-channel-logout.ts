@@ -20,15 +20,14 @@ const sendByEngine = new WeakMap<Provider, LogoutClient['backchannelLogout']>();
 
 /**
  * OpenID Connect Back-Channel Logout 1.0, section 2.5, told at least once: the engine would post once, inside the
- * request. Instead the logout goes into the outbox, which tries again until the application has heard.
+ * request, and only at a sign-out. Instead whatever ends a session queues its logouts ({@link queueLogout}) in the same
+ * transaction, and the outbox tries until the application has heard.
  */
-export function sendLogoutThroughOutbox(provider: Provider, outbox: Outbox): void {
+export function leaveLogoutToOutbox(provider: Provider): void {
   const prototype = provider.Client.prototype as unknown as LogoutClient;
   sendByEngine.set(provider, prototype.backchannelLogout);
   Object.defineProperty(prototype, 'backchannelLogout', {
-    value(this: LogoutClient, accountId: string, sid: string) {
-      return queueLogout(outbox, [{ clientId: this.clientId, accountId, sid }]);
-    },
+    value: async () => {},
   });
 }
 

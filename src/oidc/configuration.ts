@@ -5,6 +5,7 @@ import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import { claimsByScope } from './claims.ts';
 import { type FeaturePorts, features } from './features.ts';
+import { bodyLimits, createFetch } from './outbound.ts';
 import { createPrompts } from './prompts.ts';
 
 export interface ConfigurationPorts extends FeaturePorts {
@@ -126,6 +127,8 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       policy: createPrompts(),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,
     },
+    fetch: createFetch(settings.outbound),
+    fetchResponseBodyLimits: bodyLimits,
     cookies: {
       names: https
         ? { session: '__Host-session', interaction: '__Secure-signin', resume: '__Secure-resume' }

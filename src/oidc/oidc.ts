@@ -10,7 +10,7 @@ import { type Clock, type Log, Refusal, type Vault } from '../platform/index.ts'
 import type { Sessions } from '../sessions/index.ts';
 import type { Consents, Standing, Users } from '../users/index.ts';
 import { createAdapterFactory } from './adapter.ts';
-import { deliverLogout, type EndedAuthorization, sendLogoutThroughOutbox } from './back-channel-logout.ts';
+import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
 import { compareSecretsByHash } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
@@ -32,7 +32,6 @@ export interface OidcPorts {
   standing: Standing;
   consents: Consents;
   keys: Keys;
-  outbox: Outbox;
   vault: Vault;
   clock: Clock;
   log: Log;
@@ -80,7 +79,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     );
     provider.proxy = true;
     compareSecretsByHash(provider, clients);
-    sendLogoutThroughOutbox(provider, ports.outbox);
+    leaveLogoutToOutbox(provider);
     answerRetriedRefreshes(provider, {
       fleeting: sessions.fleeting,
       clock,
