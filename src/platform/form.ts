@@ -63,7 +63,7 @@ export interface Form {
   fields: Record<string, Field>;
   list: Field[];
   /** What is wrong with the whole, or several things at once. It takes the focus. */
-  summary: { id?: string; code: string; params?: Params }[];
+  summary: { id?: string; label?: string; code: string; params?: Params }[];
   refused: boolean;
 }
 
@@ -96,9 +96,15 @@ export function createForm(action: string, specs: FieldSpec[], typed: Typed = {}
   const fields = Object.fromEntries(list.map((field) => [field.name, field]));
   const loose = problems.filter(({ field }) => !field || !fields[field]);
   const summary = (loose.length || problems.length > 1 ? problems : []).map(({ field, code, params }) => ({
-    ...(field && fields[field] ? { id: fields[field].id } : {}),
+    ...named(field ? fields[field] : undefined),
     code,
     ...(params ? { params } : {}),
   }));
   return { action, fields, list, summary, refused: problems.length > 0 };
+}
+
+/** A box's label is a whole sentence: what is wrong with it says enough. */
+function named(field: Field | undefined) {
+  if (!field) return {};
+  return field.type === 'checkbox' ? { id: field.id } : { id: field.id, label: field.label };
 }

@@ -116,7 +116,10 @@ export function sayMessage(parts: Part[], language: string, params: Params, shie
  */
 export function mirrored(parts: Part[]): Part[] {
   const turn = (text: string) =>
-    text.replace(/(<[^>]*>)|([^<]*[^\s<][^<]*)/g, (_, tag, words) => tag ?? `\u202e${words}\u202c`);
+    text.replace(
+      /(<[^>]*>)|(\s*)([^\s<](?:[^<]*[^\s<])?)/g,
+      (_, tag, space, words) => tag ?? `${space}\u202e${words}\u202c`,
+    );
   return parts.map((part) => {
     if (part.kind === 'text') return { kind: 'text', text: turn(part.text) };
     if (part.kind !== 'plural') return part;

@@ -87,6 +87,7 @@ const models: Record<string, { page: string }> = {
     problems: [{ field: 'code', code: 'proof.spent' }],
   }),
   forgot: signin.forgotPage({ ...base, captcha: { provider: 'altcha', challenge } }),
+  'forgot-plain': signin.forgotPage({ uid }),
   'reset-sent': signin.resetSentPage({ ...base, address: email }),
   reset: signin.resetPage({ ...base, identifier: email, minLength }),
   'reset-refused': signin.resetPage({
@@ -177,7 +178,7 @@ const models: Record<string, { page: string }> = {
   }),
   'error-bug': oidc.errorPage({ status: 500, code: 'internal', traceId: '0f7c2a9e41d64b13' }),
   'error-missing': oidc.errorPage({ status: 404, code: 'page.missing', traceId: '0f7c2a9e41d64b13' }),
-  'form-post': oidc.formPostPage({ action: 'https://billing.example/cb', fields: { code: 'c"<', state: 's' }, client }),
+  'form-post': oidc.formPostPage({ action: '/signed-out', fields: { code: 'c"<', state: 's' }, client }),
   home: oidc.homePage(),
   'home-signed-in': oidc.homePage({ account: email, signOut: '/session/end' }),
 
@@ -253,7 +254,10 @@ export interface Gallery {
 }
 
 /** Serves the exhibits with the headers of the real server, so that what its policy forbids fails here too. */
-export async function serveGallery(branding: BrandingInput = { name: 'Acme' }): Promise<Gallery> {
+export async function serveGallery(
+  branding: BrandingInput = { name: 'Acme' },
+  more: Record<string, { page: string }> = {},
+): Promise<Gallery> {
   const views = createViews({
     dir: join(import.meta.dirname, '../../views'),
     branding: createBranding(branding),
@@ -277,7 +281,7 @@ export async function serveGallery(branding: BrandingInput = { name: 'Acme' }): 
       ).html;
       return;
     }
-    const model = models[first];
+    const model = more[first] ?? models[first];
     if (!model) return;
     const { nonce } = ctx.state as { nonce: string };
     const context = { locale, nonce, csrf: 'token', url: ctx.url, theme: theme as 'dark' | undefined };
