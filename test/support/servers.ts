@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestProject } from 'vitest/node';
 import { startEmbedded } from '../../src/platform/db/embedded.ts';
+import { readPostmaster } from '../../src/platform/db/embedded-postmaster.ts';
 import { silentLog } from '../../src/platform/log.ts';
 
 declare module 'vitest' {
@@ -19,16 +20,31 @@ declare module 'vitest' {
   }
 }
 
+interface Run {
+  home: string;
+  stops: (() => Promise<void>)[];
+  /** Has the server ended when this process dies without a chance to. */
+  watch(pid: number | undefined, signal: NodeJS.Signals): void;
+}
+
 /** The servers of a test run, started once before it and stopped after it. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(join(tmpdir(), 'cardea-test-'));
-  const stops: (() => Promise<void>)[] = [];
+  // As root, the database's user has to reach what lies in it.
+  chmodSync(home, 0o711);
+  const janitor = spawn(process.execPath, [join(import.meta.dirname, 'janitor.ts'), home], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  janitor.stdin.on('error', () => {});
+  const run: Run = { home, stops: [], watch: (pid, signal) => void janitor.stdin.write(`${pid} ${signal}\n`) };
   const stopAll = async () => {
-    for (const stop of stops.reverse()) await stop();
+    for (const stop of run.stops.reverse()) await stop();
+    janitor.stdin.end('stopped\n');
     rmSync(home, { recursive: true, force: true });
   };
   try {
-    const [databaseUrl, redis] = await Promise.all([startPostgres(home, stops), startRedis(home, stops)]);
+    const [databaseUrl, redis] = await Promise.all([startPostgres(run), startRedis(run)]);
     project.provide('databaseUrl', databaseUrl);
     project.provide('redisUrl', redis.single);
     project.provide('redisClusterUrl', redis.cluster);
@@ -39,18 +55,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return stopAll;
 }
 
-async function startPostgres(home: string, stops: (() => Promise<void>)[]): Promise<string> {
-  const { chmodSync } = await import('node:fs');
-  // As root, the server's user has to reach it.
-  chmodSync(home, 0o711);
+async function startPostgres({ home, stops, watch }: Run): Promise<string> {
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '400' };
-  const embedded = await startEmbedded({ dataDir: join(home, 'data'), log: silentLog, settings });
+  const dataDir = join(home, 'data');
+  const embedded = await startEmbedded({ dataDir, log: silentLog, settings });
   stops.push(embedded.stop);
+  watch(readPostmaster(join(dataDir, 'postgres'))?.pid, 'SIGQUIT');
   return embedded.url.replace(/[^/]*$/, 'postgres');
 }
 
 /** One server and a cluster of three; `REDIS_URL` is for Cardea, tests bring their own and may flush it. */
-async function startRedis(home: string, stops: (() => Promise<void>)[]): Promise<{ single: string; cluster: string }> {
+async function startRedis({ home, stops, watch }: Run): Promise<{ single: string; cluster: string }> {
   if (!isInstalled('redis-server')) {
     const line = '!'.repeat(100);
     process.stderr.write(
@@ -61,6 +76,7 @@ async function startRedis(home: string, stops: (() => Promise<void>)[]): Promise
   }
   const ports = await freePorts(4);
   const servers = ports.map((port, index) => startRedisServer(home, port, index > 0));
+  for (const { pid } of servers) watch(pid, 'SIGKILL');
   stops.push(async () => {
     await Promise.all(servers.map(stopProcess));
   });

@@ -1,0 +1,22 @@
+import { rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+// Cleans up after a test run that was killed. Its standard input closes when the run is gone, however it went: then it
+// ends the servers it was told of, unless the run has said that it stopped them itself, and removes their files.
+
+const [home = ''] = process.argv.slice(2);
+let servers: { pid: number; signal: NodeJS.Signals }[] = [];
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [pid, signal] = line.split(' ');
+  if (line === 'stopped') servers = [];
+  else servers.push({ pid: Number(pid), signal: signal as NodeJS.Signals });
+}
+for (const { pid, signal } of servers) {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It is gone.
+  }
+}
+rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
