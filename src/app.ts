@@ -84,7 +84,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const clients = createClients({ db, bus, clock, events });
   const resources = createResourceServers({ db, bus, clock });
   const standing = createStanding({ db });
-  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold });
+  const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const consents = createConsents({ db, clock });

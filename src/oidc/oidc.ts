@@ -81,7 +81,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     compareSecretsByHash(provider, clients);
     leaveLogoutToOutbox(provider);
     answerRetriedRefreshes(provider, {
-      fleeting: sessions.fleeting,
+      sessions,
       clock,
       windowSeconds: settings.tokens.refreshTokenReplay,
       certificateOf,
