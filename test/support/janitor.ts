@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 // Cleans up after a test run that was killed. Its standard input closes when the run is gone, however it went: then it
 // ends the servers it was told of, unless the run has said that it stopped them itself, and removes their files.
@@ -19,4 +20,12 @@ for (const { pid, signal } of servers) {
     // It is gone.
   }
 }
-rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+for (let attempt = 0; attempt < 50; attempt++) {
+  try {
+    rmSync(home, { recursive: true, force: true });
+    break;
+  } catch {
+    // A server that is just ending still writes.
+    await sleep(200);
+  }
+}
