@@ -34,6 +34,12 @@ interface Looked {
 }
 
 async function look(context: BrowserContext, path: string): Promise<Looked> {
+  const looked = await openTab(context);
+  await looked.page.goto(`${gallery.url}/${path}`);
+  return looked;
+}
+
+async function openTab(context: BrowserContext): Promise<Looked> {
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -42,7 +48,6 @@ async function look(context: BrowserContext, path: string): Promise<Looked> {
     'response',
     (response) => response.status() >= 400 && complaints.push(`${response.status()} ${response.url()}`),
   );
-  await page.goto(`${gallery.url}/${path}`);
   return { complaints, page };
 }
 
@@ -82,11 +87,11 @@ describe.skipIf(!browser)('every page', { timeout: 120_000 }, () => {
     const found: Record<string, string[]> = {};
     const queue = [...chosen];
     const walk = async () => {
+      const { page, complaints } = await openTab(context);
       for (let name = queue.shift(); name; name = queue.shift()) {
-        const { page, complaints } = await look(context, `${name}${query}`);
-        const faults = [...complaints, ...(await find(page))];
+        await page.goto(`${gallery.url}/${name}${query}`);
+        const faults = [...complaints.splice(0), ...(await find(page))];
         if (faults.length) found[name] = faults;
-        await page.close();
       }
     };
     await Promise.all([walk(), walk()]);

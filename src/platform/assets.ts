@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Middleware } from 'koa';
@@ -27,15 +27,19 @@ interface Asset {
   bodies: [coding: string, body: Buffer][];
 }
 
-/** @param fresh read the files again at each request: for those who are changing them. */
+/** @param fresh look for changed files at each request: for those who are changing them. */
 export function createAssets({ dir, fresh = false }: { dir: string; fresh?: boolean }): Assets {
   let files = load(dir);
+  let changed = lastChange(dir);
   const current = () => {
-    if (fresh) files = load(dir);
+    if (fresh && lastChange(dir) !== changed) {
+      changed = lastChange(dir);
+      files = load(dir);
+    }
     return files;
   };
   const url = (name: string) => {
-    const asset = files.get(name);
+    const asset = current().get(name);
     if (!asset) throw new Error(`There is no asset ${name}.`);
     return `/assets/${name}?v=${asset.fingerprint}`;
   };
@@ -62,6 +66,8 @@ export function createAssets({ dir, fresh = false }: { dir: string; fresh?: bool
   };
   return { url, middleware };
 }
+
+const lastChange = (dir: string) => Math.max(...readdirSync(dir).map((name) => statSync(join(dir, name)).mtimeMs));
 
 function load(dir: string): Map<string, Asset> {
   return new Map(
