@@ -27,7 +27,7 @@ const by = { actor: { kind: 'system' as const }, reason: 'bootstrap' };
  * @returns what was changed, one line each; nothing when all was so already
  */
 export async function applyPlan(plan: Plan, ports: ProvisionPorts): Promise<string[]> {
-  const { db, users, passwords, events } = ports;
+  const { db, passwords, events } = ports;
   const people = [
     ...plan.administrators.map((person) => ({
       ...person,
