@@ -62,7 +62,7 @@ describe('a page', () => {
       ],
       {
         values: { identifier: evil },
-        problems: [{ field: 'identifier', code: 'redirect.invalid', params: { uri: evil } }],
+        problems: [{ field: 'identifier', code: 'client.redirect_uris_refused', params: { problem: evil } }],
       },
     );
     const html = views.render(
@@ -133,7 +133,7 @@ describe('a form', () => {
     const two = createForm('/a', specs, {
       problems: [
         { field: 'email', code: 'field.missing' },
-        { field: 'terms', code: 'terms.missing' },
+        { field: 'terms', code: 'terms.not_accepted' },
       ],
     });
     expect(two.summary.map(({ id }) => id)).toEqual(['f-email', 'f-terms']);

@@ -74,8 +74,8 @@ const models: Record<string, { page: string }> = {
     values: { name: 'Ada', email: 'ada@', password: 'never shown' },
     problems: [
       { field: 'email', code: 'user.email_malformed' },
-      { field: 'password', code: 'password.too_short', params: { minimum: 8 } },
-      { field: 'terms', code: 'terms.missing' },
+      { field: 'password', code: 'password.too_short', params: { min: 8 } },
+      { field: 'terms', code: 'terms.not_accepted' },
       { code: 'captcha.missing' },
     ],
   }),
@@ -190,15 +190,21 @@ const models: Record<string, { page: string }> = {
     values: { name: '', colour: 'blau', logo: 'logo.png' },
     problems: [
       { field: 'name', code: 'field.missing' },
-      { field: 'colour', code: 'colour.invalid' },
-      { field: 'logo', code: 'logo.invalid' },
+      { field: 'colour', code: 'branding.colour_refused' },
+      { field: 'logo', code: 'branding.logo_refused' },
     ],
   }),
   'setup-administrator': setup.administratorPage({ minLength: 12 }),
   'setup-application': setup.applicationPage({}),
   'setup-application-refused': setup.applicationPage({
     values: { name: 'Shop', kind: 'spa', redirect_uris: 'http://shop.example/cb' },
-    problems: [{ field: 'redirect_uris', code: 'redirect.invalid', params: { uri: 'http://shop.example/cb' } }],
+    problems: [
+      {
+        field: 'redirect_uris',
+        code: 'client.redirect_uris_refused',
+        params: { problem: 'http is for localhost only' },
+      },
+    ],
   }),
   'setup-finished': setup.finishedPage({
     issuer: 'https://id.acme.example',
