@@ -6,12 +6,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 // ends the servers it was told of, unless the run has said that it stopped them itself, and removes their files.
 
 const [home = ''] = process.argv.slice(2);
+let killed = true;
 let servers: { pid: number; signal: NodeJS.Signals }[] = [];
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [pid, signal] = line.split(' ');
-  if (line === 'stopped') servers = [];
-  else servers.push({ pid: Number(pid), signal: signal as NodeJS.Signals });
+  if (line === 'stopped') {
+    servers = [];
+    killed = false;
+  } else servers.push({ pid: Number(pid), signal: signal as NodeJS.Signals });
 }
 for (const { pid, signal } of servers) {
   try {
@@ -20,12 +23,12 @@ for (const { pid, signal } of servers) {
     // It is gone.
   }
 }
-for (let attempt = 0; attempt < 50; attempt++) {
+// More than once: a server that is just ending, or that was just starting, still writes.
+for (let attempt = 0; attempt < 10; attempt++) {
   try {
     rmSync(home, { recursive: true, force: true });
-    break;
   } catch {
-    // A server that is just ending still writes.
-    await sleep(200);
+    // The next time.
   }
+  if (killed) await sleep(500);
 }
