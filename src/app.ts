@@ -107,6 +107,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     keys,
     vault,
     clock,
+    limits,
+    userCodes: credentials.budgets.userCodes,
     log,
     screens,
     locales: views.locales,

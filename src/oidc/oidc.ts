@@ -3,10 +3,9 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import { Provider } from 'oidc-provider';
 import type { ClientMetadata, Clients, ResourceServers } from '../clients/index.ts';
-import type { Outbox } from '../events/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import { type Clock, type Log, Refusal, type Vault } from '../platform/index.ts';
+import { type Budget, type Clock, type Limits, type Log, Refusal, type Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Consents, Standing, Users } from '../users/index.ts';
 import { createAdapterFactory } from './adapter.ts';
@@ -14,6 +13,7 @@ import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './b
 import { createFindAccount } from './claims.ts';
 import { compareSecretsByHash } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
+import { limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
 import { forEngine } from './faults.ts';
 import { createLoadExistingGrant } from './grants.ts';
@@ -34,6 +34,9 @@ export interface OidcPorts {
   keys: Keys;
   vault: Vault;
   clock: Clock;
+  limits: Limits;
+  /** How many user codes may be tried from one address. */
+  userCodes: Budget;
   log: Log;
   screens: Screens;
   /** The languages of the pages. */
@@ -66,7 +69,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     certificateOf,
     adapter: createAdapterFactory({ clients, sessions }),
     findAccount: forEngine(createFindAccount(ports) as never),
-    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents)),
+    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents, sessions)),
     renderError: ports.screens.error,
     corsOrigin: (_ctx: Context, origin: string, client: { redirectUris?: string[] }) =>
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
@@ -80,6 +83,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     provider.proxy = true;
     compareSecretsByHash(provider, clients);
     leaveLogoutToOutbox(provider);
+    slowDownPolling(provider, sessions.fleeting);
     answerRetriedRefreshes(provider, {
       sessions,
       clock,
@@ -117,7 +121,13 @@ export function createOidc(ports: OidcPorts): Oidc {
 
   return {
     provider: () => engine.provider,
-    endpoints: compose([postedRequests, cached, jwks, (ctx, next) => engine.run(ctx as never, next)]),
+    endpoints: compose([
+      postedRequests,
+      limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
+      cached,
+      jwks,
+      (ctx, next) => engine.run(ctx as never, next),
+    ]),
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({

@@ -67,7 +67,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
         return refuse(interaction, 'credential.wrong', user?.id);
       }
       await attempts.succeeded(reservation);
-      if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
+      if (user.isStopped()) return refuse(interaction, 'account.unavailable', user.id);
       interaction.restart({
         identifier,
         userId: user.id,
