@@ -49,7 +49,7 @@ export const schema = section('All settings', {
     .refine((secrets) => secrets.length > 0, 'at least one secret')
     .describe(
       'Encrypts what is secret at rest and signs cookies. With several, the first encrypts and the others still ' +
-        'decrypt: put a new one in front, wait until `cardea keys reseal` is through, take the old one away',
+        'decrypt: put a new one in front, and take the old one away once everything is sealed anew',
     ),
   bootstrap: text(4_096)
     .optional()
@@ -112,7 +112,6 @@ export const schema = section('All settings', {
       .optional()
       .describe('The mail server; without it, in development, the mailbox page'),
     from: text(320).optional().describe('The sender, as "Acme <no-reply@example.com>"; default: no-reply@ the issuer'),
-    reply_to: text(320).optional().describe('Where answers go'),
   }),
 
   branding: section('How the pages and letters look until the console says otherwise', {
