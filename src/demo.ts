@@ -47,7 +47,6 @@ export async function startDemo(options: {
     // Standard input is a pipe that closes when we are gone, however we went; the demo ends with it.
     stdio: ['pipe', 'ignore', 'inherit'],
     env: {
-      PATH: process.env.PATH,
       ISSUER: settings.issuer,
       CLIENT_ID: clientId,
       CLIENT_SECRET: secret,

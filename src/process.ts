@@ -9,9 +9,6 @@ import { startEmbedded } from './platform/db/index.ts';
 import { listen } from './platform/http/index.ts';
 import { createLog, type Log } from './platform/index.ts';
 
-/** In which a worker is told where the database is that the first process started. */
-const databaseVariable = 'EMBEDDED_DATABASE_URL';
-
 /** Whatever has to be ended, last started first. */
 type Stop = () => Promise<void>;
 
@@ -41,7 +38,8 @@ export async function runPrimary(settings: Settings, processes: number): Promise
     stops.push(await serve(settings, app, log));
   } else {
     await app.close();
-    stops.push(startWorkers(processes, databaseUrl, finish));
+    // To a worker the embedded server is a server like any other.
+    stops.push(startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
   }
   announce({ settings, setupLink, demo: demo?.url });
 }
@@ -53,17 +51,17 @@ export async function runProcess(settings: Settings): Promise<void> {
   onSignals(log, stops);
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const { createApp } = await import('./app.ts');
-  const app = await createApp({ settings, databaseUrl: settings.database.url ?? process.env[databaseVariable]!, log });
+  const app = await createApp({ settings, databaseUrl: settings.database.url!, log });
   stops.push(await serve(settings, app, log));
 }
 
 async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
-  const { certFile, keyFile } = settings.server.tls;
+  const { certFile, keyFile, clientCaFile } = settings.server.tls;
   const listening = await listen({
     handler: app.handler,
     port: settings.server.port,
     host: settings.server.host,
-    tls: certFile && keyFile ? { certFile, keyFile } : undefined,
+    tls: certFile && keyFile ? { certFile, keyFile, clientCaFile } : undefined,
     log,
   });
   app.start();
@@ -84,9 +82,9 @@ async function bootstrap(settings: Settings, app: App, log: Log): Promise<void> 
   log.info({ changes }, changes.length > 0 ? 'the bootstrap file was applied' : 'the bootstrap file changed nothing');
 }
 
-function startWorkers(processes: number, databaseUrl: string, finish: () => void): Stop {
+function startWorkers(processes: number, databaseOfWorker: Record<string, string>, finish: () => void): Stop {
   let stopping = false;
-  const fork = () => cluster.fork({ [databaseVariable]: databaseUrl });
+  const fork = () => cluster.fork(databaseOfWorker);
   for (let started = 0; started < processes; started++) fork();
   let diedEarly = 0;
   cluster.on('exit', (worker) => {

@@ -6,7 +6,7 @@ export interface ClientCertificate {
   pem: string;
   /** RFC 8705, section 3.1: base64url SHA-256 of the DER. */
   thumbprint: string;
-  /** Whether a trusted authority vouches for it, by our own TLS or by the proxy's word. */
+  /** Whether one of the operator's authorities vouches for it. */
   authorized: boolean;
   certificate: X509Certificate;
 }
@@ -16,17 +16,35 @@ export type CertificateOf = (ctx: Context) => ClientCertificate | undefined;
 /**
  * The client certificate of the request, from our own TLS or from the header in which a trusted proxy passes it on
  * (URL-encoded or one-line PEM, or RFC 9440's `Client-Cert` of base64 DER). Untrusted senders had the header removed.
- * @param header its name; none when no proxy ends TLS
+ *
+ * A header's certificate is checked against the authorities here: what a proxy says of its check could be said by its
+ * client as well, where it forgets to overwrite it. Only certificates that an authority signed itself are known so.
+ * @param options.header its name; none when no proxy ends TLS
+ * @param options.authorities PEM
  */
-export function createCertificateOf(header: string | undefined): CertificateOf {
+export function createCertificateOf(options: {
+  header?: string | undefined;
+  authorities?: string | undefined;
+}): CertificateOf {
+  const { header } = options;
+  const authorities = pemBlocks(options.authorities ?? '').map((pem) => new X509Certificate(pem));
+  const isVouchedFor = (certificate: X509Certificate): boolean => {
+    const now = Date.now();
+    return (
+      Date.parse(certificate.validFrom) <= now &&
+      now <= Date.parse(certificate.validTo) &&
+      authorities.some((authority) => certificate.checkIssued(authority) && certificate.verify(authority.publicKey))
+    );
+  };
+
   return (ctx) => {
     try {
       const passedOn = header && ctx.get(header);
-      if (passedOn) return read(fromHeader(passedOn), ctx.get('x-client-verify') === 'SUCCESS');
+      if (passedOn) return read(fromHeader(passedOn), isVouchedFor);
       const { socket } = ctx.req;
       if (!(socket instanceof TLSSocket)) return undefined;
       const { raw } = socket.getPeerCertificate();
-      return raw ? read(raw, socket.authorized) : undefined;
+      return raw ? read(raw, () => socket.authorized) : undefined;
     } catch {
       // A header that holds no certificate proves nothing.
       return undefined;
@@ -42,13 +60,16 @@ function fromHeader(value: string): Buffer | string {
   return Buffer.from(body, 'base64');
 }
 
-function read(der: Buffer | string, authorized: boolean): ClientCertificate {
+const pemBlocks = (text: string): string[] =>
+  text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+
+function read(der: Buffer | string, isVouchedFor: (certificate: X509Certificate) => boolean): ClientCertificate {
   const certificate = new X509Certificate(der);
   return {
     certificate,
     pem: certificate.toString(),
     thumbprint: createHash('sha256').update(certificate.raw).digest('base64url'),
-    authorized,
+    authorized: isVouchedFor(certificate),
   };
 }
 

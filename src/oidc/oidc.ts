@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
@@ -21,6 +22,7 @@ import { logEngine } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
 import { postedRequests } from './posted.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
+import { refuseLateReplays } from './replays.ts';
 import type { Screens } from './screens.ts';
 
 export interface OidcPorts {
@@ -63,7 +65,10 @@ export interface Oidc {
  */
 export function createOidc(ports: OidcPorts): Oidc {
   const { settings, clients, sessions, keys, clock } = ports;
-  const certificateOf = createCertificateOf(settings.proxy.clientCertificateHeader);
+  const certificateOf = createCertificateOf({
+    header: settings.proxy.clientCertificateHeader,
+    authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
+  });
   const shared = {
     ...ports,
     certificateOf,
@@ -83,6 +88,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     provider.proxy = true;
     compareSecretsByHash(provider, clients);
     leaveLogoutToOutbox(provider);
+    refuseLateReplays(provider);
     slowDownPolling(provider, sessions.fleeting);
     answerRetriedRefreshes(provider, {
       sessions,

@@ -70,6 +70,9 @@ export const schema = section('All settings', {
     tls: section('TLS by Cardea itself; leave it out when a proxy in front does it', {
       cert_file: text(4_096).optional().describe('The certificate with its chain, PEM'),
       key_file: text(4_096).optional().describe('Its private key, PEM'),
+      client_ca_file: text(4_096)
+        .optional()
+        .describe('The authorities whose client certificates are believed (tls_client_auth), PEM; also behind a proxy'),
     }),
     stop_patience: duration(1, 3_600).describe('How long a stop waits for running requests'),
   }),

@@ -17,6 +17,7 @@ export const variables: readonly Variable[] = [
   { name: 'PORT', path: 'server.port' },
   { name: 'TLS_CERT_FILE', path: 'server.tls.cert_file', plain: true },
   { name: 'TLS_KEY_FILE', path: 'server.tls.key_file', plain: true },
+  { name: 'TLS_CLIENT_CA_FILE', path: 'server.tls.client_ca_file', plain: true },
   { name: 'DATABASE_URL', path: 'database.url', secret: true },
   { name: 'REDIS_URL', path: 'redis.url', secret: true },
   { name: 'SMTP_URL', path: 'mail.smtp_url', secret: true },

@@ -17,7 +17,7 @@ export async function listen(options: {
   handler: RequestListener;
   port: number;
   host?: string | undefined;
-  tls?: { certFile: string; keyFile: string } | undefined;
+  tls?: { certFile: string; keyFile: string; clientCaFile?: string | undefined } | undefined;
   log: Log;
 }): Promise<Listening> {
   const { handler, tls, log } = options;
@@ -32,6 +32,8 @@ export async function listen(options: {
         {
           cert: readFileSync(tls.certFile),
           key: readFileSync(tls.keyFile),
+          // Without authorities of its own no client certificate is vouched for; Node's list is for servers of the web.
+          ca: tls.clientCaFile ? readFileSync(tls.clientCaFile) : [],
           requestCert: true,
           rejectUnauthorized: false,
         },
