@@ -25,6 +25,8 @@ export interface Branding extends BrandingInput {
   /** The colour of buttons in light pages, for what has no stylesheet: letters, theme-color. */
   brand: string;
   onBrand: string;
+  /** Of links on light ground. */
+  link: string;
   /** What had to be changed to keep words readable; for the log at start. */
   corrections: string[];
 }
@@ -93,6 +95,7 @@ export function createBranding(input: BrandingInput): Branding {
     icon: iconOf(monogram, toHex(light.ground), toHex(light.words)),
     brand: toHex(light.ground),
     onBrand: toHex(light.words),
+    link: toHex(link.light),
     corrections,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * One message of the catalogue: literal text, `{name}`, `{when, date}`, `{when, time}` and
+ * One message of the catalogue: literal text, `{name}`, `{when, date}`, `{when, time}`, `{minutes, duration}` and
  * `{count, plural, one {# minute} other {# minutes}}`. A small part of ICU MessageFormat: what our words need and no more.
  */
 
@@ -7,7 +7,7 @@ export type Params = Record<string, unknown>;
 
 export type Part =
   | { kind: 'text'; text: string }
-  | { kind: 'value'; name: string; format?: 'date' | 'time' | 'number' }
+  | { kind: 'value'; name: string; format?: 'date' | 'time' | 'number' | 'duration' }
   | { kind: 'plural'; name: string; forms: Record<string, Part[]> }
   | { kind: 'count' };
 
@@ -39,7 +39,7 @@ export function parseMessage(source: string): Part[] {
   }
 
   function placeholder(): Part {
-    const head = /\{\s*(\w+)\s*(?:,\s*(date|time|number|plural)\s*)?/y;
+    const head = /\{\s*(\w+)\s*(?:,\s*(date|time|number|duration|plural)\s*)?/y;
     head.lastIndex = at;
     const match = head.exec(source);
     if (!match?.[1]) throw fault();
@@ -99,6 +99,7 @@ export function sayMessage(parts: Part[], language: string, params: Params, shie
   function shown(value: unknown, format?: string): string {
     if (value === undefined || value === null) return '';
     if (format === 'number') return new Intl.NumberFormat(language).format(Number(value));
+    if (format === 'duration') return duration(Number(value), language);
     if (format === 'date')
       return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(value as Date));
     if (format === 'time')
@@ -108,6 +109,19 @@ export function sayMessage(parts: Part[], language: string, params: Params, shie
     return String(value);
   }
   return say(parts);
+}
+
+/** Minutes in the largest unit that says them without a rest: 1440 minutes are 24 hours. */
+function duration(minutes: number, language: string): string {
+  const [unit, count] =
+    minutes >= 2880 && minutes % 1440 === 0
+      ? ['day', minutes / 1440]
+      : minutes >= 60 && minutes % 60 === 0
+        ? ['hour', minutes / 60]
+        : ['minute', minutes];
+  return new Intl.NumberFormat(language, { style: 'unit', unit: unit as string, unitDisplay: 'long' }).format(
+    Number(count),
+  );
 }
 
 /**

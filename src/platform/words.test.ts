@@ -54,6 +54,20 @@ describe('a message', () => {
     expect(sayMessage(parseMessage('{when, date}'), 'de', { when })).toBe('21. November 2026');
   });
 
+  it('says durations in the largest unit that fits', () => {
+    const say = (minutes: number, language = 'en') =>
+      sayMessage(parseMessage('{minutes, duration}'), language, { minutes });
+    expect([1, 15, 60, 90, 1440, 2880].map((minutes) => say(minutes))).toEqual([
+      '1 minute',
+      '15 minutes',
+      '1 hour',
+      '90 minutes',
+      '24 hours',
+      '2 days',
+    ]);
+    expect(say(1440, 'de')).toBe('24 Stunden');
+  });
+
   it('knows its parameters and refuses what is not well formed', () => {
     expect(paramsOf(parseMessage('{b} {a, plural, other {{c}}}'))).toEqual(['a', 'b', 'c']);
     for (const text of ['{', '{a', '}', '{a, plural}', '{a, plural, one {x}}', '{a, plural, other {x}']) {
