@@ -1,4 +1,6 @@
 import type { Grant, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { randomToken } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { ConsentRecord, Consents } from '../users/index.ts';
 
 /** What the request at hand asks for, by the engine's reading of it. */
@@ -50,8 +52,8 @@ const overlap = (asked: Requested, record: ConsentRecord): Requested => ({
  * person allowed before, in whichever session that was. The rest is asked at the consent prompt, which stays in place
  * so that `prompt=consent` still works for all.
  */
-export function createLoadExistingGrant(consents: Consents) {
-  return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+export function createLoadExistingGrant(consents: Consents, sessions: Pick<Sessions, 'authorize' | 'endGrant'>) {
+  const load = async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
     const { client, session, account, result, provider } = ctx.oidc;
     const grantId = result?.consent?.grantId ?? session!.grantIdFor(client!.clientId);
     const existing = grantId ? await provider.Grant.find(grantId) : undefined;
@@ -65,6 +67,32 @@ export function createLoadExistingGrant(consents: Consents) {
     if (allow(grant, allowed) || !existing) await grant.save();
     return grant;
   };
+
+  return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+    const grant = await load(ctx);
+    const { client, session, provider } = ctx.oidc;
+    if (!grant || session!.grantIdFor(client!.clientId) === grant.jti) return grant;
+    // New to this session. Another tab of the application may have been first: what hangs on a session hangs on the one
+    // grant it has for the application, so this request adds to that one.
+    const sid = session!.sidFor(client!.clientId) ?? randomToken();
+    const part = await sessions.authorize(session!.uid, client!.clientId, { sid, grantId: grant.jti });
+    if (!part?.grantId) return grant;
+    session!.sidFor(client!.clientId, part.sid ?? sid);
+    if (part.grantId === grant.jti) return grant;
+    const first = await provider.Grant.find(part.grantId);
+    if (!first) return grant;
+    addAll(first, grant);
+    await first.save();
+    await sessions.endGrant(grant.jti, 'merged');
+    return first;
+  };
+}
+
+function addAll(grant: Grant, { openid, resources, rar }: Grant): void {
+  if (openid?.scope) grant.addOIDCScope(openid.scope);
+  if (openid?.claims) grant.addOIDCClaims(openid.claims);
+  for (const [resource, scope] of Object.entries(resources ?? {})) grant.addResourceScope(resource, scope);
+  for (const detail of rar ?? []) grant.addRar(detail);
 }
 
 const newGrant = (provider: Provider, accountId: string, clientId: string): Grant =>

@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
 import { type Clock, secondsAfter, sha256 } from '../platform/index.ts';
+import { type GrantDocument, mergeGrants, words } from './grant-document.ts';
 
 /** A grant that stands, as lists show it. */
 export interface GrantSummary {
@@ -15,7 +16,6 @@ export interface GrantSummary {
 }
 
 const none = async () => undefined;
-const words = (text: unknown): string[] => (typeof text === 'string' && text ? text.split(' ') : []);
 const epoch = (moment: string): number => Math.floor(new Date(moment).getTime() / 1000);
 const fromEpoch = (seconds: number): Date => new Date(seconds * 1000);
 
@@ -55,16 +55,23 @@ export function createGrants(deps: {
       await db.transact(async () => {
         // Locks the account against being stopped until we commit: no grant is born after a stop.
         if (!(await mayHold(payload.accountId!))) throw new errors.InvalidGrant('the account may hold no grant');
-        const rows = await db.query(
-          `insert into authorization_grant as g (id, account_id, client_id, payload, created_at, expires_at)
-           values ($1, $2, $3, $4, $5, $6)
-           on conflict (id) do update
-             set payload = excluded.payload, expires_at = greatest(g.expires_at, excluded.expires_at)
-             where g.ended_at is null and g.account_id = excluded.account_id and g.client_id = excluded.client_id
-           returning 1`,
-          [id, payload.accountId, payload.clientId, JSON.stringify(kept), now, secondsAfter(now, expiresIn!)],
+        const expiresAt = secondsAfter(now, expiresIn!);
+        const fresh = await db.query(
+          `insert into authorization_grant (id, account_id, client_id, payload, created_at, expires_at)
+           values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing returning 1`,
+          [id, payload.accountId, payload.clientId, JSON.stringify(kept), now, expiresAt],
         );
-        if (rows.length === 0) throw new errors.InvalidGrant('the grant has ended');
+        if (fresh.length === 1) return;
+        const [known] = await db.query<{ payload: GrantDocument }>(
+          `select payload from authorization_grant
+             where id = $1 and ended_at is null and account_id = $2 and client_id = $3 for update`,
+          [id, payload.accountId, payload.clientId],
+        );
+        if (!known) throw new errors.InvalidGrant('the grant has ended');
+        await db.query(
+          `update authorization_grant set payload = $2, expires_at = greatest(expires_at, $3) where id = $1`,
+          [id, JSON.stringify(mergeGrants(known.payload, kept as GrantDocument)), expiresAt],
+        );
       });
     },
     async find(id) {
@@ -155,7 +162,7 @@ export function createGrants(deps: {
       client_id: string;
       created_at: string;
       expires_at: string;
-      payload: { openid?: { scope?: string }; resources?: Record<string, string> };
+      payload: GrantDocument;
     }>(
       `select id, account_id, client_id, created_at, expires_at, payload from authorization_grant
          where ended_at is null and expires_at > $1 and ${where} order by created_at desc`,

@@ -276,6 +276,23 @@ export function artifactStoreContract(
         expect(found!.exp! - epoch(clock)).toBeGreaterThan(day - 60);
       });
 
+      it('trap 2: of 16 requests that each add to one grant at once none is lost', async () => {
+        const grantId = await grant();
+        const documents = await Promise.all(times(16, () => model('Grant').find(grantId)));
+        await Promise.all(
+          documents.map((document, index) => {
+            const openid = { scope: `openid email s${index}`, claims: [`c${index}`] };
+            const resources = { 'https://api': `r${index}` };
+            return model('Grant').upsert(grantId, { ...document, openid, resources } as never, day);
+          }),
+        );
+        const found = (await model('Grant').find(grantId)) as { openid: { scope: string; claims: string[] } };
+        expect(found.openid.scope.split(' ')).toHaveLength(18);
+        expect(found.openid.claims).toHaveLength(16);
+        const [summary] = await sessions.grantsOf(accountId);
+        expect(summary!.resourceScopes['https://api']).toHaveLength(16);
+      });
+
       it('nothing is granted to an account that may hold nothing', async () => {
         stopped.add(accountId);
         await expect(grant()).rejects.toThrow(errors.InvalidGrant);

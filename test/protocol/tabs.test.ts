@@ -1,0 +1,32 @@
+import * as oidc from 'openid-client';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Cardea, startCardea } from '../support/cardea.ts';
+import { discover, signInWith } from '../support/oidc.ts';
+import { bootstrap, clients, createPerson } from '../support/seeds.ts';
+
+let cardea: Cardea;
+beforeAll(async () => {
+  cardea = await startCardea({ bootstrap });
+});
+afterAll(() => cardea?.stop());
+
+it('trap 2: tabs of one application, opened at once on a session that does not know it, all stay signed in', async () => {
+  const person = createPerson();
+  await signInWith(await discover(cardea, clients.web), { person });
+  const config = await discover(cardea, clients.signed);
+  const scopes = ['openid', 'openid email', 'openid profile', 'openid email profile'];
+  const tabs = await Promise.all(
+    [...scopes, ...scopes].map((scope) => signInWith(config, { person, parameters: { scope } })),
+  );
+  expect(tabs.map(({ tokens }) => tokens.scope)).toEqual([...scopes, ...scopes]);
+  expect(new Set(tabs.map(({ claims }) => claims.sid)).size).toBe(1);
+  for (const { tokens, claims } of tabs) {
+    const info = await oidc.fetchUserInfo(config, tokens.access_token, claims.sub);
+    expect(Boolean(info.email)).toBe(tokens.scope!.includes('email'));
+    expect(Boolean(info.name)).toBe(tokens.scope!.includes('profile'));
+    await oidc.refreshTokenGrant(config, tokens.refresh_token!);
+  }
+  const sessions = await cardea.sql(`select 1 from session where ended_at is null`);
+  const grants = await cardea.sql(`select 1 from authorization_grant where client_id = 'signed' and ended_at is null`);
+  expect([sessions.length, grants.length]).toEqual([1, 1]);
+});
