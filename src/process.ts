@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { announce } from './announce.ts';
@@ -39,7 +40,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
   } else {
     await app.close();
     // To a worker the embedded server is a server like any other.
-    stops.push(startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
+    stops.push(await startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
   }
   announce({ settings, setupLink, demo: demo?.url });
 }
@@ -82,19 +83,24 @@ async function bootstrap(settings: Settings, app: App, log: Log): Promise<void> 
   log.info({ changes }, changes.length > 0 ? 'the bootstrap file was applied' : 'the bootstrap file changed nothing');
 }
 
-function startWorkers(processes: number, databaseOfWorker: Record<string, string>, finish: () => void): Stop {
+/** @returns once the first one serves */
+async function startWorkers(
+  processes: number,
+  databaseOfWorker: Record<string, string>,
+  finish: () => void,
+): Promise<Stop> {
   let stopping = false;
   const fork = () => cluster.fork(databaseOfWorker);
   for (let started = 0; started < processes; started++) fork();
   let diedEarly = 0;
-  cluster.on('exit', (worker) => {
+  cluster.on('exit', () => {
     if (stopping) return;
     // A worker that dies is replaced; if they die one after the other, something is wrong that a new one does not mend.
     if (++diedEarly > 3 * processes) return finish();
     setTimeout(() => diedEarly--, 60_000).unref();
-    void worker;
     fork();
   });
+  await once(cluster, 'listening');
   return async () => {
     stopping = true;
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
@@ -108,12 +114,18 @@ function startWorkers(processes: number, databaseOfWorker: Record<string, string
   };
 }
 
-/** Ends everything once, in the opposite order of its start; a second signal does not wait. */
+/**
+ * Ends everything once, in the opposite order of its start. A second Ctrl-C does not wait; one that comes together with
+ * another signal is the same wish told twice, by the terminal to the whole group and by the first process to its workers.
+ */
 function onSignals(log: Log, stops: Stop[]): () => void {
-  let stopping = false;
-  const stop = () => {
-    if (stopping) process.exit(1);
-    stopping = true;
+  let stoppingSince: number | undefined;
+  const stop = (signal?: NodeJS.Signals) => {
+    if (stoppingSince !== undefined) {
+      if (signal === 'SIGINT' && performance.now() - stoppingSince > 1_000) process.exit(1);
+      return;
+    }
+    stoppingSince = performance.now();
     log.info('stopping');
     void (async () => {
       for (const end of stops.reverse())
