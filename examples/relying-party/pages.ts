@@ -71,7 +71,7 @@ export function overview(settings: Settings, held: SignedIn, userinfo: UserInfoR
     <h2 id="more">Try more</h2>
     <div class="actions">
       <a class="button" href="/step-up">Confirm that it is you</a>
-      ${settings.resource && held.refreshToken && html`<form method="post" action="/call-api"><button>Call the protected API</button></form>`}
+      ${settings.resource && html`<form method="post" action="/call-api"><button>Call the protected API</button></form>`}
       <form method="post" action="/forget"><button>Sign out here only</button></form>
     </div>
   </section>

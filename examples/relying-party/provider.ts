@@ -16,22 +16,23 @@ export async function connectProvider(settings: Settings) {
   const redirectUri = new URL('/callback', settings.baseUrl).href;
 
   /** Where to send the browser, and what to remember until it comes back. */
-  async function begin(wishes: Wishes): Promise<{ url: URL; pending: Pending }> {
+  async function begin(wishes: Wishes, resource?: string): Promise<{ url: URL; pending: Pending }> {
     const pending: Pending = {
       state: oidc.randomState(),
       nonce: oidc.randomNonce(),
       codeVerifier: oidc.randomPKCECodeVerifier(),
       maxAge: wishes.max_age === undefined ? undefined : Number(wishes.max_age),
+      resource,
       dpop: settings.dpop ? oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) : undefined,
     };
     const parameters = {
       redirect_uri: redirectUri,
-      scope: settings.scope,
+      scope: resource ? `openid ${settings.apiScope}` : settings.scope,
       state: pending.state,
       nonce: pending.nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(pending.codeVerifier),
       code_challenge_method: 'S256',
-      ...(settings.resource && { resource: settings.resource }),
+      ...(resource && { resource }),
       ...wishes,
     };
     const url = settings.par
@@ -50,7 +51,8 @@ export async function connectProvider(settings: Settings) {
       maxAge: pending.maxAge,
       idTokenExpected: true,
     };
-    const tokens = await oidc.authorizationCodeGrant(config, answer, checks, undefined, { DPoP: pending.dpop });
+    const target = pending.resource ? { resource: pending.resource } : undefined;
+    const tokens = await oidc.authorizationCodeGrant(config, answer, checks, target, { DPoP: pending.dpop });
     return {
       claims: tokens.claims()!,
       idToken: tokens.id_token!,
@@ -73,17 +75,10 @@ export async function connectProvider(settings: Settings) {
   const userinfo = (held: SignedIn) =>
     oidc.fetchUserInfo(config, held.accessToken, held.claims.sub, { DPoP: held.dpop });
 
-  /** An access token for one API only (RFC 8707), then the call. A challenge of the API is thrown. */
-  async function callApi(held: SignedIn, url: URL): Promise<unknown> {
-    const tokens = await oidc.refreshTokenGrant(
-      config,
-      held.refreshToken!,
-      { resource: settings.resource! },
-      { DPoP: held.dpop },
-    );
-    held.refreshToken = tokens.refresh_token ?? held.refreshToken;
-    const response = await oidc.fetchProtectedResource(config, tokens.access_token, url, 'GET', null, undefined, {
-      DPoP: held.dpop,
+  /** Calls an API with the token that was made for it. A challenge of the API is thrown. */
+  async function callApi({ accessToken, dpop }: NonNullable<SignedIn['api']>, url: URL): Promise<unknown> {
+    const response = await oidc.fetchProtectedResource(config, accessToken, url, 'GET', null, undefined, {
+      DPoP: dpop,
     });
     if (!response.ok) throw new Error(`The API answered ${response.status}.`);
     return response.json();

@@ -33,14 +33,15 @@ export function createRoutes(settings: Settings, provider: Provider): Routes {
 
   const signIn = (ctx: Context) => begin(ctx, wishesOf(ctx));
 
-  /** max_age=0: whatever session there is, prove it again. */
+  /** max_age=0: whatever session there is, prove it again. `api`: because the API wants it so. */
   function stepUp(ctx: Context) {
     const acr = wishesOf(ctx).acr_values ?? settings.stepUpAcr;
-    return begin(ctx, { max_age: '0', ...(acr && { acr_values: acr }) });
+    const resource = ctx.query.api === undefined ? undefined : settings.resource;
+    return begin(ctx, { max_age: '0', ...(acr && { acr_values: acr }) }, resource);
   }
 
-  async function begin(ctx: Context, wishes: Wishes) {
-    const { url, pending } = await provider.begin(wishes);
+  async function begin(ctx: Context, wishes: Wishes, resource?: string) {
+    const { url, pending } = await provider.begin(wishes, resource);
     const session = current(ctx) ?? sessions.open();
     sessions.expect(session, pending);
     remember(ctx, session);
@@ -63,35 +64,52 @@ export function createRoutes(settings: Settings, provider: Provider): Routes {
       return;
     }
     session.pending.delete(pending.state); // one answer to one question
-    remember(ctx, sessions.signIn(session, await provider.finish(ctx.querystring, pending)));
+    const fresh = await provider.finish(ctx.querystring, pending);
+    const held = session.signedIn;
+    if (pending.resource && held?.claims.sub === fresh.claims.sub) {
+      // The same person, and a token for the API beside the one we have.
+      const { claims, idToken, accessToken, dpop } = fresh;
+      Object.assign(held, { claims, idToken, api: { accessToken, dpop } });
+      session.notice = await askApi(held);
+    } else if (!pending.resource) {
+      remember(ctx, sessions.signIn(session, fresh));
+    }
     ctx.redirect('/');
   }
 
   async function refresh(ctx: Context) {
-    await act(ctx, async (held) => {
-      await provider.refresh(held);
-      return { tone: 'good', text: 'The provider gave us fresh tokens.' };
-    });
-  }
-
-  async function callApi(ctx: Context) {
-    await act(ctx, async (held) => {
-      const answer = await provider.callApi(held, new URL('/api', settings.baseUrl));
-      return { tone: 'good', text: 'The API answered.', detail: JSON.stringify(answer, null, 2) };
-    });
-  }
-
-  /** Does something with the tokens and says on the start page how it went. */
-  async function act(ctx: Context, work: (held: SignedIn) => Promise<Notice>) {
     const session = current(ctx);
-    if (session?.signedIn?.refreshToken) {
-      session.notice = await work(session.signedIn).catch((error) => {
-        // The provider no longer stands behind this sign-in: neither do we.
-        if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant') session.signedIn = undefined;
-        return noticeOf(error);
-      });
+    const held = session?.signedIn;
+    if (held?.refreshToken) {
+      session!.notice = await provider.refresh(held).then(
+        () => ({ tone: 'good', text: 'The provider gave us fresh tokens.' }) as const,
+        (error) => {
+          // The provider no longer stands behind this sign-in: neither do we.
+          if (error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant') session!.signedIn = undefined;
+          return noticeOf(error);
+        },
+      );
     }
     ctx.redirect('/');
+  }
+
+  /** The API takes only tokens made for it. The first call asks the provider for one, which needs no question of the person. */
+  async function callApi(ctx: Context) {
+    const session = current(ctx);
+    const held = session?.signedIn;
+    if (held && !held.api) return begin(ctx, {}, settings.resource);
+    if (held) session.notice = await askApi(held);
+    ctx.redirect('/');
+  }
+
+  async function askApi(held: SignedIn): Promise<Notice> {
+    try {
+      const answer = await provider.callApi(held.api!, new URL('/api', settings.baseUrl));
+      return { tone: 'good', text: 'The API answered.', detail: JSON.stringify(answer, null, 2) };
+    } catch (error) {
+      held.api = undefined;
+      return noticeOf(error);
+    }
   }
 
   function signOut(ctx: Context) {
@@ -170,7 +188,7 @@ function noticeOf(error: unknown): Notice {
         text: 'The API wants to be surer that it is you.',
         action: {
           label: 'Confirm that it is you',
-          href: acr ? `/step-up?${new URLSearchParams({ acr_values: acr })}` : '/step-up',
+          href: `/step-up?${new URLSearchParams({ api: '', ...(acr && { acr_values: acr }) })}`,
         },
       };
     }

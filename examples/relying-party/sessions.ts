@@ -8,6 +8,8 @@ export interface Pending {
   codeVerifier: string;
   maxAge?: number;
   dpop?: DPoPHandle;
+  /** The access token is to be one for this API. */
+  resource?: string;
 }
 
 /** A person who has signed in, and the tokens we hold for them. Tokens never leave the server. */
@@ -21,6 +23,8 @@ export interface SignedIn {
   expiresAt?: Date;
   refreshes: number;
   dpop?: DPoPHandle;
+  /** What opens our API, once it was called: a token of its own, good for nothing else. */
+  api?: { accessToken: string; dpop?: DPoPHandle };
 }
 
 /** Said once, on the next page. */

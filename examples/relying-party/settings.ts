@@ -11,6 +11,8 @@ export interface Settings {
   scope: string;
   /** Identifier of our protected API at the provider (RFC 8707). Without it there is no API to call. */
   resource?: string;
+  /** The scope of that API. */
+  apiScope: string;
   /** What “Confirm that it is you” asks for, beside a fresh sign-in. */
   stepUpAcr?: string;
   /** Send the authorization request over the back channel (RFC 9126). */
@@ -32,6 +34,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     baseUrl: new URL(env.BASE_URL || `http://localhost:${port}`),
     scope: env.SCOPE || 'openid profile email offline_access',
     resource: env.RESOURCE || undefined,
+    apiScope: env.API_SCOPE || '',
     stepUpAcr: env.STEP_UP_ACR || undefined,
     par: isOn(env.USE_PAR),
     dpop: isOn(env.USE_DPOP),

@@ -85,7 +85,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   const env: Record<string, string> = {
     ...(beside?.env ?? {
       CARDEA_ISSUER: `http://localhost:${port}`,
-      CARDEA_SECRET: 'for tests only, and long enough to be a secret',
+      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
       CARDEA_CONFIG: join(home, 'settings.yaml'),
       CARDEA_DATA: join(home, 'data'),
     }),
@@ -97,6 +97,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   if (!beside) {
     const settings = {
       demo: { enabled: true, port: demoPort },
+      captcha: { when: 'never' },
       ...options.settings,
       limits: { ...generous, ...options.settings?.limits },
     };
@@ -107,6 +108,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     writeFileSync(env.CARDEA_BOOTSTRAP, stringify(options.bootstrap));
   }
   const issuer = env.CARDEA_ISSUER!;
+  const wantsDemo = !beside && (options.settings?.demo as { enabled?: boolean } | undefined)?.enabled !== false;
   const { child, output, ended } = run(env);
   const seen = new Set<string>();
 
@@ -153,7 +155,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
           await sleep(100);
         }
         throw new Error(
-          `no letter ${kind ?? ''} to ${to}; there are ${JSON.stringify((await list(to)).map((l) => l.letter))}`,
+          `no letter ${kind ?? ''} to ${to}; there are ${JSON.stringify((await list(to)).map((l) => l.letter))}\n${output()}`,
         );
       },
     },
@@ -176,6 +178,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   try {
     // By address of this process, so that a second one beside the first is asked itself.
     await ready(`http://localhost:${env.PORT}/health/ready`, child, patience);
+    if (wantsDemo) await ready(cardea.demo, child, patience);
   } catch (error) {
     await finish('SIGKILL');
     throw new Error(`${(error as Error).message}\n${output()}`);
@@ -195,6 +198,7 @@ function run(env: Record<string, string>) {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
+      if (process.env.SHOW_LOGS) process.stderr.write(chunk);
     });
   }
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));

@@ -33,7 +33,9 @@ export async function register(
 ): Promise<View> {
   const view = await walker.see();
   const terms = view.html.includes('name="terms"') ? { terms: true } : {};
-  return walker.submit({ ...profile, email, password, ...terms });
+  const next = await walker.submit({ ...profile, email, password, ...terms });
+  if (stepOf(next) !== 'verify') throw new Error(`not registered: ${next.status} ${next.url}: ${next.text}`);
+  return next;
 }
 
 /** From the application's start page to the application's start page, as a new person. */

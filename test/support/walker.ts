@@ -171,17 +171,10 @@ function browserWalker(
     },
     async submit(values = {}, { form: wanted, button } = {}) {
       const names = Object.keys(values).filter((name) => values[name] !== undefined);
-      let form = formWith(names, wanted);
-      // As the plain client: the page's question, not the small forms beside it.
-      if (names.length === 0 && wanted === undefined) {
-        const asking = tab.locator('form:has(input:not([type=hidden]), textarea, select)');
-        if ((await asking.count()) > 0 && !button) form = asking.first();
-        else if (button)
-          form = tab
-            .locator('form')
-            .filter({ has: tab.getByRole('button', { name: button }) })
-            .first();
-      }
+      // Without a name to go by: the page's question, not the small forms beside it (as the plain client does).
+      const asking = tab.locator('form:has(input:not([type=hidden]), textarea, select)');
+      const anyForm = names.length === 0 && wanted === undefined;
+      const form = anyForm && !button && (await asking.count()) > 0 ? asking.first() : formWith(names, wanted);
       for (const [name, value] of Object.entries(values)) {
         if (value === undefined) continue;
         const field = form.locator(`[name="${name}"]:not([type=hidden])`);
@@ -192,9 +185,10 @@ function browserWalker(
         else await field.fill(value);
       }
       // Disabled for a moment while a proof of work is under way: clicking waits for it.
-      const buttons = form.locator('button:not([type=button]):not([type=reset])');
+      const where = anyForm && button ? tab.locator('form') : form;
+      const buttons = where.locator('button:not([type=button]):not([type=reset])');
       const chosen = button
-        ? buttons.filter({ hasText: button }).or(form.locator(`button[name="${button}"], button[value="${button}"]`))
+        ? buttons.filter({ hasText: button }).or(where.locator(`button[name="${button}"], button[value="${button}"]`))
         : buttons;
       return moving(() => chosen.first().click());
     },
