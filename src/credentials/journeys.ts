@@ -147,9 +147,8 @@ export async function replacePassword(
   const { passwords, proofs, sessions, events, mail, links, clock } = ports;
   const had = await passwords.has(user.id);
   await passwords.store(user.id, prepared);
-  // Neither an older link nor an invitation may set it again.
-  await proofs.revoke(user.id, 'reset_password');
-  await proofs.revoke(user.id, 'choose_password');
+  // No older link may set it again, nor sign in the browser of somebody who registered the address before its owner did.
+  await proofs.revoke(user.id);
   await sessions.endAllOf(user.id, reason, except ? { except } : {});
   const kind = 'password';
   await events.record({

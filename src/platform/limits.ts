@@ -174,7 +174,7 @@ function expand(address: string): number[] {
   const embedded = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
   const [a, b, c, d] = (embedded?.slice(1) ?? []).map(Number);
   const text = embedded
-    ? address.slice(0, embedded.index) + `${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`
+    ? `${address.slice(0, embedded.index)}${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`
     : address;
   const [head = '', tail] = text.split('::');
   const numbers = (part: string) =>
