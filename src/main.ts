@@ -18,7 +18,7 @@ try {
   // A fault of the operator's is told in their words; anything else is a bug and shows where.
   const plain =
     error instanceof ConfigurationFault ||
-    ['DatabaseFault', 'ProvisionFault', 'BrandingFault'].includes((error as Error).name);
+    ['DatabaseFault', 'ProvisionFault', 'BrandingFault', 'ListenFault'].includes((error as Error).name);
   console.error(plain ? `\n${(error as Error).message}\n` : error);
   process.exit(1);
 }

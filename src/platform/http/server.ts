@@ -3,6 +3,24 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Log } from '../log.ts';
 
+/** The address cannot be had; the message says what to do. */
+export class ListenFault extends Error {
+  override readonly name = 'ListenFault';
+}
+
+const reasons: Record<string, string> = {
+  EADDRINUSE: 'something else listens there already: stop it, or choose another PORT',
+  EACCES: 'this user may not: choose a PORT above 1023',
+  EADDRNOTAVAIL: 'this machine has no such address: choose another HOST',
+};
+
+function listenFault(error: NodeJS.ErrnoException, { port, host }: { port: number; host?: string | undefined }): Error {
+  const reason = reasons[error.code ?? ''];
+  return reason
+    ? new ListenFault(`Cardea cannot listen on ${host ?? ''}:${port}: ${reason}.`, { cause: error })
+    : error;
+}
+
 export interface Listening {
   port: number;
   /** Takes no new connections, lets every accepted request end, then resolves; at most `patience` seconds. */
@@ -45,7 +63,7 @@ export async function listen(options: {
   server.keepAliveTimeout = 65_000;
 
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, options)));
     server.listen(options.port, options.host, () => resolve());
   });
   const address = server.address();
