@@ -25,7 +25,8 @@ export interface Passwords {
    */
   check(userId: string | undefined, password: string): Promise<boolean>;
   has(userId: string): Promise<boolean>;
-  changedAt(userId: string): Promise<Date | undefined>;
+  /** When the present password was set. Asks the same of the store for nobody. */
+  changedAt(userId: string | undefined): Promise<Date | undefined>;
   remove(userId: string): Promise<void>;
   /** Takes over an argon2 hash (PHC string) from elsewhere. @throws Refusal `password.hash_unusable` (invalid) */
   importHash(userId: string, phc: string): Promise<void>;
@@ -110,9 +111,12 @@ export function createPasswords(options: {
 
     has: async (userId) => (await stored(userId)) !== undefined,
 
-    changedAt: async (userId) =>
-      (await db.query<{ changed_at: Date }>('select changed_at from password where user_id = $1', [userId]))[0]
-        ?.changed_at,
+    async changedAt(userId) {
+      const [row] = await db.query<{ changed_at: string }>('select changed_at from password where user_id = $1', [
+        userId ?? nobody,
+      ]);
+      return row && new Date(row.changed_at);
+    },
 
     async remove(userId) {
       await db.query('delete from password where user_id = $1', [userId]);

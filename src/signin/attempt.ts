@@ -11,6 +11,8 @@ export interface Attempt {
   userId?: string | undefined;
   /** What is proved, as RFC 8176 names it. */
   proved: string[];
+  /** When the password that was proved had been set: once there is another, nothing is proved any more. */
+  passwordSince?: string | undefined;
   remember: boolean;
   /** Something was typed: what we could guess of the person no longer counts. */
   restarted?: boolean;

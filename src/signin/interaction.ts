@@ -28,6 +28,8 @@ export interface Interaction {
   advance(): Promise<void>;
   /** Starts over with what was typed forgotten, except for `keep`. */
   restart(keep?: Partial<Attempt>): void;
+  /** Starts over with the account's password proved. @param by.since of the password that was looked at; that of now otherwise */
+  proved(userId: string, by?: { since?: Date | undefined; remember?: boolean }): Promise<void>;
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
@@ -56,7 +58,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   const { params, prompt, session, grantId } = details;
   const clientId = String(params.client_id);
   const metadata = (await clients.find(clientId))?.metadata;
-  const attempt = await store.load(uid);
+  const attempt = await stillProved(ports.passwords, await store.load(uid));
   // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
   if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
@@ -92,6 +94,10 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
       Object.assign(attempt, freshAttempt(), keep, { restarted: true });
     },
+    async proved(userId, { since, remember = attempt.remember } = {}) {
+      const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
+      interaction.restart({ identifier: attempt.identifier, userId, proved: ['pwd'], passwordSince, remember });
+    },
     async finish(result) {
       await store.end(uid);
       redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
@@ -110,6 +116,17 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     user: await interaction.user(),
   });
   return interaction;
+}
+
+/**
+ * The attempt, or a new one if the password it proved has been replaced since: whoever knew the old one, and waited half
+ * signed in, is no better off than a stranger.
+ */
+async function stillProved(passwords: SigninPorts['passwords'], attempt: Attempt): Promise<Attempt> {
+  if (!attempt.userId) return attempt;
+  const since = await passwords.changedAt(attempt.userId);
+  if (attempt.passwordSince === since?.toISOString()) return attempt;
+  return { ...freshAttempt(), identifier: attempt.identifier, restarted: true };
 }
 
 /** 303 turns a POST into a GET, so that going back or reloading sends nothing twice. */

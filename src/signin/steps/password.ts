@@ -55,6 +55,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
         });
       }
       let right = false;
+      const since = await passwords.changedAt(user?.id);
       try {
         right = await passwords.check(user?.id, password);
       } catch (error) {
@@ -68,12 +69,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
       }
       await attempts.succeeded(reservation);
       if (user.isStopped()) return refuse(interaction, 'account.unavailable', user.id);
-      interaction.restart({
-        identifier,
-        userId: user.id,
-        proved: ['pwd'],
-        remember: form.remember !== undefined || attempt.remember,
-      });
+      await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
       await interaction.advance();
     },
   };

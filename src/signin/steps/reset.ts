@@ -27,7 +27,7 @@ export function createResetStep({ resets, policy, present }: SigninPorts): StepH
           ip: ctx.ip,
           locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
         });
-        interaction.restart({ identifier: attempt.identifier, userId, proved: ['pwd'], remember: attempt.remember });
+        await interaction.proved(userId);
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }

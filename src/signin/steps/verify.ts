@@ -55,7 +55,7 @@ export function createVerifyStep({ registration, verification, policy, present, 
           ip: ctx.ip,
           locale: localeOf(interaction),
         });
-        proved(interaction, userId);
+        await interaction.proved(userId);
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }
@@ -71,17 +71,14 @@ export function createVerifyStep({ registration, verification, policy, present, 
     },
   } satisfies StepHandler & { send(interaction: Interaction): Promise<void> };
 
-  /** Whether the letter's link was opened instead, in whichever browser: this one need not ask any more. */
+  /**
+   * Whether the letter's link was opened instead, in whichever browser: this one need not ask any more. The handle
+   * belongs to the browser in which the password was chosen or has just been right.
+   */
   async function goesOn(interaction: Interaction): Promise<boolean> {
     const { letter } = interaction.attempt;
     const userId = letter && (await verification.settled(letter.handle));
-    if (userId) proved(interaction, userId);
+    if (userId) await interaction.proved(userId);
     return userId !== undefined;
-  }
-
-  /** The handle belongs to the browser in which the password was chosen or has just been right. */
-  function proved(interaction: Interaction, userId: string): void {
-    const { identifier, remember } = interaction.attempt;
-    interaction.restart({ identifier, userId, proved: ['pwd'], remember });
   }
 }
