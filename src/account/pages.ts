@@ -16,6 +16,8 @@ const fresh = (name: string, min: number): FieldSpec => ({
   maxlength: 1024,
 });
 
+const withToken = (path: string, token: string) => `${path}?token=${encodeURIComponent(token)}`;
+
 const page = (name: string): Page => ({ page: `account/${name}`, title: `account.${name}.title` });
 
 /**
@@ -38,6 +40,7 @@ export function verifyConfirmPage(
     title: `account.verify.${input.state}.title`,
     state: input.state,
     token: input.token ?? '',
+    ...(input.token ? { languageUrl: withToken('/account/verify', input.token) } : {}),
     address: input.address,
     next: input.next,
     form: createForm(input.state === 'ask' ? '/account/verify' : '/account/verify/send', known ? [email] : [], input),
@@ -60,6 +63,7 @@ export function resetPage(
     title: `account.reset.${state}.title`,
     state,
     token: input.token,
+    ...(input.token ? { languageUrl: withToken('/account/reset', input.token) } : {}),
     identifier: input.identifier,
     next: input.next,
     forgot: '/account/forgot',

@@ -99,6 +99,13 @@ describe('a page', () => {
     expect(views.render('oidc/home', page(), { ...context, locale: 'ar-XB' })).toContain('dir="rtl"');
   });
 
+  it('leads elsewhere for another language where its own address cannot be fetched', () => {
+    expect(views.render('oidc/home', page({ languageUrl: '/setup?token=t' }), context)).toContain(
+      'href="/setup?token=t&amp;lang=de"',
+    );
+    expect(views.render('oidc/home', page({ languageUrl: false }), context)).not.toContain('hreflang');
+  });
+
   it('wears the colours of the application', () => {
     const plain = views.render('oidc/home', page(), context);
     const branded = views.render('oidc/home', page(), { ...context, clientBranding: { colour: '#e4002b' } });

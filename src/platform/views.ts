@@ -6,7 +6,7 @@ import { type Branding, type BrandingInput, createBranding } from './branding.ts
 import type { Problem } from './form.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
-import { createWords, type Locale, type Say, type Wishes } from './words.ts';
+import { createWords, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
 
 /** What a page needs to know of the request it answers. */
 export interface PageContext {
@@ -36,6 +36,11 @@ export interface Page {
   /** Code of the words for the title of the tab. */
   title: string;
   titleParams?: Params;
+  /**
+   * Where the language switch leads, when that is not the page's own address: the answer to a form has none that can be
+   * fetched. `false` for what is shown only once.
+   */
+  languageUrl?: string | false;
 }
 
 export interface Views {
@@ -111,7 +116,7 @@ export function createViews(options: ViewsOptions): Views {
         asset: assets.url,
         lang: words.language(locale),
         dir: words.direction(locale),
-        languages: languagesOf(words.locales, context),
+        languages: languagesOf(words.locales, context, (model as Partial<Page>).languageUrl),
         brand: branded(branding(), context.clientBranding),
       });
     },
@@ -183,13 +188,16 @@ function createRebranding(log?: Log): (base: Branding, change?: Partial<Branding
   };
 }
 
-function languagesOf(locales: Locale[], { locale, url }: PageContext) {
+function languagesOf(locales: Locale[], { locale, url: own }: PageContext, instead?: string | false) {
+  if (instead === false) return [];
+  const url = instead ?? own;
   return locales.map((code) => {
-    const own = code === 'ar-XB' ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
+    const spoken =
+      code === PSEUDO_LOCALE ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
     const [path = '', query = ''] = url.split('?');
     const params = new URLSearchParams(query);
     params.set('lang', code);
-    const name = own.charAt(0).toLocaleUpperCase(code) + own.slice(1);
+    const name = spoken.charAt(0).toLocaleUpperCase(code) + spoken.slice(1);
     return { code, name, current: code === locale, href: `${path}?${params}` };
   });
 }

@@ -24,6 +24,7 @@ function step(name: Step, input: StepInput, fields: FieldSpec[]) {
       current: key === name,
     })),
     token: input.token ?? '',
+    languageUrl: `/setup${input.token ? `?token=${encodeURIComponent(input.token)}` : ''}`,
     form: createForm(`/setup/${name}`, fields, input),
   };
 }
@@ -103,6 +104,8 @@ export function finishedPage(input: {
     page: 'setup/finished',
     title: 'setup.finished.title',
     wide: true,
+    // Loading it again would lose the secret.
+    languageUrl: false as const,
     issuer,
     organisation: input.organisation,
     administrator: input.administrator,
