@@ -23,8 +23,8 @@ const TYPES: Record<string, string> = {
 interface Asset {
   fingerprint: string;
   type: string;
-  /** By content coding, smallest first. */
-  bodies: [coding: string, body: Buffer][];
+  /** By content coding, smallest first; compressed when first asked for. */
+  bodies(): [coding: string, body: Buffer][];
 }
 
 /** @param fresh look for changed files at each request: for those who are changing them. */
@@ -57,10 +57,8 @@ export function createAssets({ dir, fresh = false }: { dir: string; fresh?: bool
       ctx.status = 304;
       return;
     }
-    const [coding, body] = asset.bodies.find(([coding]) => ctx.acceptsEncodings(coding) === coding) ?? [
-      'identity',
-      Buffer.alloc(0),
-    ];
+    const bodies = asset.bodies();
+    const [coding, body] = bodies.find(([coding]) => ctx.acceptsEncodings(coding) === coding) ?? bodies.at(-1)!;
     if (coding !== 'identity') ctx.set('content-encoding', coding);
     ctx.body = body;
   };
@@ -76,11 +74,15 @@ function load(dir: string): Map<string, Asset> {
       .map((name) => {
         const body = readFileSync(join(dir, name));
         const fingerprint = createHash('sha256').update(body).digest('base64url').slice(0, 12);
-        const bodies: Asset['bodies'] = [
-          ['br', brotliCompressSync(body)],
-          ['gzip', gzipSync(body, { level: 9 })],
-          ['identity', body],
-        ];
+        let compressed: [string, Buffer][] | undefined;
+        const bodies = () => {
+          compressed ??= [
+            ['br', brotliCompressSync(body)],
+            ['gzip', gzipSync(body, { level: 9 })],
+            ['identity', body],
+          ];
+          return compressed;
+        };
         return [name, { fingerprint, type: TYPES[extname(name)] ?? '', bodies }];
       }),
   );

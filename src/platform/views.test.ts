@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import Koa from 'koa';
+import supertest from 'supertest';
 import { describe, expect, it } from 'vitest';
+import { createAssets } from './assets.ts';
 import { createBranding } from './branding.ts';
 import { createForm } from './form.ts';
 import { createViews, type PageContext } from './views.ts';
@@ -178,4 +181,34 @@ describe('a letter', () => {
     expect(html).toContain('href="https://id.example/v?a=1&amp;b=2"');
     expect(html).toContain('<html lang="de" dir="ltr">');
   });
+});
+
+describe('assets', () => {
+  const koa = new Koa();
+  const kept = createAssets({ dir: join(dir, 'assets') });
+  koa.use(kept.middleware);
+  const client = supertest(koa.callback());
+
+  it('are kept for a year under a name that follows the content', async () => {
+    const right = await client.get(kept.url('cardea.css')).set('accept-encoding', 'gzip');
+    expect(right.headers).toMatchObject({
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-type': 'text/css; charset=utf-8',
+      'content-encoding': 'gzip',
+      vary: 'Accept-Encoding',
+    });
+    expect(right.text).toContain('light-dark(');
+    const stale = await client.get('/assets/cardea.css?v=older').set('accept-encoding', 'identity');
+    expect(stale.headers['cache-control']).toBe('no-cache');
+    expect(stale.headers['content-encoding']).toBeUndefined();
+    const again = await client.get('/assets/cardea.css').set('if-none-match', stale.headers.etag!);
+    expect(again.status).toBe(304);
+  });
+
+  it.each(['/assets/../messages/en.json', '/assets/%2e%2e/messages/en.json', '/assets/nope.css', '/assets/'])(
+    'are nothing else: %s',
+    async (path) => {
+      expect((await client.get(path)).status).toBe(404);
+    },
+  );
 });

@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
@@ -21,8 +21,12 @@ export async function launchBrowser(): Promise<Browser> {
   const faults: string[] = [];
   for (const find of [installed, bundled]) {
     try {
-      const executablePath = await find();
-      if (executablePath) return await chromium.launch({ executablePath, args, headless: true });
+      const found = await find();
+      if (!found) continue;
+      const browser = await chromium.launch({ executablePath: found.path, args, headless: true });
+      // At the end of the process: Chromium's helpers hold on to their files for a moment after it has closed.
+      if (found.leftover) process.once('exit', () => rmSync(found.leftover!, { recursive: true, force: true }));
+      return browser;
     } catch (error) {
       faults.push(String((error as Error).message).split('\n')[0] ?? '');
     }
@@ -40,11 +44,18 @@ export async function browserOrSkip(what: string): Promise<Browser | undefined> 
   }
 }
 
-async function installed(): Promise<string | undefined> {
+interface Found {
+  path: string;
+  /** To be removed when it has ended. */
+  leftover?: string;
+}
+
+async function installed(): Promise<Found | undefined> {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const places = (process.env.PATH ?? '').split(delimiter);
   const wished = process.env.CHROMIUM_PATH ? [process.env.CHROMIUM_PATH] : [];
-  return [...wished, ...names.flatMap((name) => places.map((place) => join(place, name)))].find(isProgram);
+  const path = [...wished, ...names.flatMap((name) => places.map((place) => join(place, name)))].find(isProgram);
+  return path ? { path } : undefined;
 }
 
 function isProgram(path: string): boolean {
@@ -57,12 +68,13 @@ function isProgram(path: string): boolean {
 }
 
 /** Unpacks itself into TMPDIR; one of our own, so that another user's leftovers are not in the way. */
-async function bundled(): Promise<string> {
+async function bundled(): Promise<Found> {
   const { TMPDIR } = process.env;
-  process.env.TMPDIR = mkdtempSync(join(tmpdir(), 'cardea-chromium-'));
+  const leftover = mkdtempSync(join(tmpdir(), 'cardea-chromium-'));
+  process.env.TMPDIR = leftover;
   try {
     const { default: packed } = await import('@sparticuz/chromium');
-    return await packed.executablePath();
+    return { path: await packed.executablePath(), leftover };
   } finally {
     if (TMPDIR === undefined) delete process.env.TMPDIR;
     else process.env.TMPDIR = TMPDIR;
