@@ -1,5 +1,5 @@
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { satisfies } from '../credentials/index.ts';
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { acrValues, satisfies } from '../credentials/index.ts';
 
 const { base, Check, Prompt } = interactionPolicy;
 
@@ -7,6 +7,20 @@ const requestedAcr = (ctx: KoaContextWithOIDC): string[] =>
   String(ctx.oidc.params?.acr_values ?? '')
     .split(' ')
     .filter(Boolean);
+
+const unmet = 'unmet_authentication_requirements';
+
+/**
+ * An `acr` claim that is essential must be met or the sign-in fails (OpenID Connect Core 1.0, section 5.5.1.1). The
+ * engine would ask for a sign-in again and again where no sign-in reaches it.
+ */
+function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
+  const { essential, value, values } = ctx.oidc.claims?.id_token?.acr ?? {};
+  const wanted = [value ?? [], values ?? []].flat();
+  if (essential && wanted.length > 0 && !wanted.some((acr) => acrValues.includes(String(acr))))
+    throw new errors.UnmetAuthenticationRequirements('none of the requested authentication contexts is known');
+  return Check.NO_NEED_TO_PROMPT;
+}
 
 /**
  * Why we ask the person anything, in the order in which the reasons count. The engine turns each unmet reason into a
@@ -21,11 +35,13 @@ export function createPrompts() {
   const policy = base();
 
   const login = policy.get('login')!;
+  for (const reason of ['essential_acrs', 'essential_acr']) login.checks.get(reason)!.error = unmet;
+  login.checks.add(new Check('unknown_acr', 'the authentication context is not known', unmet, refuseUnknownAcr));
   login.checks.add(
     new Check(
       'acr_values',
       'none of the requested authentication contexts could be obtained',
-      'unmet_authentication_requirements',
+      unmet,
       (ctx) => Boolean(ctx.oidc.session?.accountId) && !satisfies(ctx.oidc.session?.acr, requestedAcr(ctx)),
       (ctx) => ({ acr_values: requestedAcr(ctx) }),
     ),
