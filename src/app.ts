@@ -109,6 +109,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     clock,
     limits,
     userCodes: credentials.budgets.userCodes,
+    clientFailures: credentials.budgets.clientFailures,
     log,
     screens,
     locales: views.locales,

@@ -12,7 +12,7 @@ import type { Consents, Standing, Users } from '../users/index.ts';
 import { createAdapterFactory } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
-import { compareSecretsByHash } from './client-secret.ts';
+import { createSecretCheck } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
@@ -39,6 +39,8 @@ export interface OidcPorts {
   limits: Limits;
   /** How many user codes may be tried from one address. */
   userCodes: Budget;
+  /** How many wrong client secrets may come from one address. */
+  clientFailures: Budget;
   log: Log;
   screens: Screens;
   /** The languages of the pages. */
@@ -80,13 +82,15 @@ export function createOidc(ports: OidcPorts): Oidc {
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
   };
 
+  const checkSecretsOf = createSecretCheck({ clients, limits: ports.limits, failures: ports.clientFailures });
+
   const build = () => {
     const provider = new Provider(
       settings.issuer,
       configuration(shared as never, { keys: keys.current().all as object[] }),
     );
     provider.proxy = true;
-    compareSecretsByHash(provider, clients);
+    checkSecretsOf(provider);
     leaveLogoutToOutbox(provider);
     refuseLateReplays(provider);
     slowDownPolling(provider, sessions.fleeting);
