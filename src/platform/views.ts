@@ -6,7 +6,7 @@ import { type Branding, type BrandingInput, createBranding } from './branding.ts
 import type { Problem } from './form.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
-import { createWords, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
+import { createWords, escapeHtml, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
 
 /** What a page needs to know of the request it answers. */
 export interface PageContext {
@@ -74,8 +74,12 @@ export function createViews(options: ViewsOptions): Views {
   const assets = createAssets({ dir: join(dir, 'assets'), fresh: !production });
   const words = createWords({ dir, pseudo: !production, strict, ...(log ? { log } : {}) });
   const shared = { autoEscape: true, cache: production, cacheFilepaths: production, debug: !production };
-  // Directly at hand in every template: t says a word, th one with markup in it, has asks for one, when formats.
-  const eta = new Eta({ ...shared, views: dir, functionHeader: 'const { t, th, has, problem, asset } = it;' });
+  // At hand in every template: t says words, th those with markup in them, has asks for some.
+  const eta = new Eta({
+    ...shared,
+    views: dir,
+    functionHeader: 'const { t, th, has, problem, attributes, asset } = it;',
+  });
   const plain = new Eta({
     ...shared,
     views: dir,
@@ -113,6 +117,7 @@ export function createViews(options: ViewsOptions): Views {
         th: words.markup(locale),
         has: words.has,
         problem: problemIn(locale),
+        attributes,
         asset: assets.url,
         lang: words.language(locale),
         dir: words.direction(locale),
@@ -142,6 +147,14 @@ export function createViews(options: ViewsOptions): Views {
       };
     },
   };
+}
+
+/** Attributes of an element, escaped; those without a value are left out. */
+function attributes(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined && value !== false && value !== null)
+    .map(([name, value]) => (value === true ? ` ${name}` : ` ${name}="${escapeHtml(String(value))}"`))
+    .join('');
 }
 
 /** What follows a line break in a header would be a header of its own (CWE-93); a name must not bring one. */
