@@ -1,6 +1,7 @@
 import type { Provider } from 'oidc-provider';
 import type {
   Attempts,
+  Captcha,
   PasswordChanges,
   PasswordPolicy,
   Passwords,
@@ -18,6 +19,7 @@ export interface AccountPorts {
   provider(): Provider;
   users: Users;
   attempts: Attempts;
+  captcha: Captcha;
   passwords: Passwords;
   policy: PasswordPolicy;
   registration: Registration;

@@ -56,6 +56,14 @@ export class User extends UserEntity.class {
     return mayHold(this.state as UserState);
   }
 
+  /**
+   * Made by whoever typed the address in; nobody has shown to read it yet. To everybody but the reader of the letter
+   * there is no such account: who could sign in to it with the password they chose would learn that there was none.
+   */
+  isUnverified(): boolean {
+    return this.state === 'Unverified';
+  }
+
   isStopped(): boolean {
     return isStopped(this.state as UserState);
   }

@@ -1,20 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
-import type { Page } from '../support/client.ts';
+import { createClient, type Page } from '../support/client.ts';
 import { freshAddress, OTHER_PASSWORD, PASSWORD } from '../support/flows.ts';
-import { ADA, bootstrap, CALLBACK, createPerson } from '../support/seeds.ts';
+import { ADA, bootstrap, CALLBACK } from '../support/seeds.ts';
 
 // What was tried against the running server and once worked. Each has the name of the attack.
 
 let cardea: Cardea;
 beforeAll(async () => {
-  cardea = await startCardea({ bootstrap });
+  cardea = await startCardea({
+    bootstrap,
+    settings: {
+      proxy: { trusted: ['loopback'] },
+      captcha: { when: 'suspicious' },
+      limits: { signin_pair: { points: 5, window: '15m' } },
+    },
+  });
 });
 afterAll(async () => {
   const logs = cardea.logs();
   await cardea.stop();
   expect(logs).not.toMatch(/"level":"(error|fatal)"/);
 });
+
+/** Everybody comes from an address of their own, unless they say otherwise. */
+let people = 0;
+const createPerson = (ip = `198.51.100.${++people}`) =>
+  createClient({ outside: /^http:\/\/localhost:9\//, headers: { 'x-forwarded-for': ip } });
 
 const authorizeUrl = (more: Record<string, string> = {}) =>
   `${cardea.issuer}/authorize?${new URLSearchParams({
@@ -31,8 +43,8 @@ const authorizeUrl = (more: Record<string, string> = {}) =>
 const step = ({ url }: Page) => url.pathname.split('/').at(-1);
 
 /** Half a sign-in: the identifier and a password. */
-async function tryPassword(email: string, password: string) {
-  const person = createPerson();
+async function tryPassword(email: string, password: string, ip?: string) {
+  const person = createPerson(ip);
   const page = await person.submit(await person.open(authorizeUrl()), { identifier: email });
   return { person, page: await person.submit(page, { password }) };
 }
@@ -75,5 +87,77 @@ describe('a sign-in under way', () => {
     if (asked.status === 200) await owner.submit(asked, {}, { form: '/account/verify' });
     const page = await thief.person.load(thief.page.url);
     expect([page.status, step(page)]).toEqual([200, 'verify']);
+  });
+});
+
+describe('whether an address has an account', () => {
+  const withoutAddresses = (page: Page) => [
+    page.status,
+    step(page),
+    page.title,
+    page.text.replaceAll(/\S+@\s?\S+/g, '…'),
+  ];
+
+  it('cannot be told by registering it and signing in with the password one chose', async () => {
+    const seen = [];
+    for (const email of [ADA.email, freshAddress()]) {
+      await register(email, OTHER_PASSWORD);
+      seen.push(withoutAddresses((await tryPassword(email, OTHER_PASSWORD)).page));
+    }
+    expect(seen[1]).toEqual(seen[0]);
+  });
+
+  it('cannot be told by a change of password', async () => {
+    const seen = [];
+    const fresh = freshAddress();
+    await register(fresh, OTHER_PASSWORD);
+    for (const email of [ADA.email, freshAddress(), fresh, 'suspended@example.com']) {
+      const person = createPerson();
+      const page = await person.open(`${cardea.issuer}/account/password`);
+      const answer = await person.submit(page, {
+        email,
+        current: OTHER_PASSWORD,
+        password: 'an unheard of word, 9 times',
+      });
+      seen.push(withoutAddresses(answer));
+      expect(answer.text).toContain('not your current password');
+    }
+    for (const one of seen) expect(one).toEqual(seen[0]);
+  });
+});
+
+describe('guessing', () => {
+  it('another spelling of the domain brings no fresh guesses', async () => {
+    const statuses = [];
+    const email = 'guessed@sub.mail.example.com';
+    for (const domain of [
+      'sub.mail.example.com',
+      'sub。mail.example.com',
+      'sub.mail。example.com',
+      'sub．mail．example.com',
+    ])
+      for (let guess = 0; guess < 2; guess++)
+        statuses.push((await tryPassword(email.replace(/@.*/, `@${domain}`), 'a guess', '203.0.113.1')).page.status);
+    expect(statuses.filter((status) => status === 422)).toHaveLength(5);
+    expect(statuses.at(-1)).toBe(429);
+  });
+
+  it('an address has no invisible spellings', async () => {
+    const person = createPerson();
+    for (const sign of ['\ufe00', '\u034f', '\u00ad', '\u200b', '\u3164'])
+      expect(
+        step(await person.submit(await person.open(authorizeUrl()), { identifier: `ada@exam${sign}ple.com` })),
+      ).toBe('identifier');
+  });
+
+  it('letters for a new password cost a proof of work at both doors', async () => {
+    const forgot = async () => {
+      const person = createPerson('203.0.113.2');
+      return person.submit(await person.open(`${cardea.issuer}/account/forgot`), { email: freshAddress() });
+    };
+    let page = await forgot();
+    for (let asked = 0; asked < 10 && page.status === 200; asked++) page = await forgot();
+    expect(page.status).toBe(422);
+    expect(page.html).toContain('data-pow=');
   });
 });

@@ -5,8 +5,8 @@ import type { SigninPorts } from '../ports.ts';
 import { most, type StepHandler } from './step.ts';
 
 /**
- * Prove it, by password. A known and an unknown address cost the same work and meet the same words; a stopped account
- * is told so only to whoever has its password.
+ * Prove it, by password. A known and an unknown address cost the same work and meet the same words, and so does one that
+ * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep({ settings, users, passwords, attempts, events }: SigninPorts): StepHandler {
   const device = deviceCookie(settings);
@@ -63,7 +63,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
         await attempts.succeeded(reservation);
         throw error;
       }
-      if (!right || !user) {
+      if (!right || !user || user.isUnverified()) {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
