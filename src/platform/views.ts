@@ -97,7 +97,7 @@ export function createViews(options: ViewsOptions): Views {
     const say = words.words(locale);
     return ({ code, params }: Problem) => {
       if (strict || words.has(`problem.${code}`)) return say(`problem.${code}`, params);
-      log?.warn({ code }, 'no words for this problem');
+      log?.warn({ problem: code }, 'no words for this problem');
       return say('problem.other');
     };
   };

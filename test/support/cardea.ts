@@ -65,6 +65,9 @@ export interface Cardea {
 /** All that tests do comes from one address; those that are about limits set their own. */
 const generous = Object.fromEntries(
   [
+    'signin_pair',
+    'signin_account',
+    'signin_device',
     'signin_address',
     'registrations',
     'registrations_suspicious',
