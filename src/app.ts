@@ -3,7 +3,7 @@ import type Router from '@koa/router';
 import Koa from 'koa';
 import { createAccount } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials } from './credentials/index.ts';
+import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
@@ -18,6 +18,7 @@ import {
   errorBoundary,
   health,
   onlyHost,
+  publicProtocol,
   requestTrace,
   securityHeaders,
   trustProxies,
@@ -175,9 +176,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
   const state = { ready: false };
   koa.use(trustProxies({ trusted: settings.proxy.trusted, certificateHeader: settings.proxy.clientCertificateHeader }));
+  koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   koa.use(requestTrace(log));
-  koa.use(securityHeaders({ https }));
+  koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));

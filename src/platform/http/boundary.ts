@@ -46,11 +46,13 @@ export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string
     const { traceId } = state;
     try {
       await next();
-      if (ctx.status === 404 && ctx.body == null) answer({ status: 404, code: 'page.missing', traceId });
+      // What no door answered. (405 comes from a router that knows the path but not the method.)
+      if ([404, 405].includes(ctx.status) && ctx.body == null)
+        answer({ status: ctx.status, code: codeOfStatus[ctx.status]!, traceId });
     } catch (error) {
       if (error instanceof Refusal) {
         state.log.info(
-          { code: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
+          { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
           'refused',
         );
         answer({ status: statusOfKind[error.kind], code: error.code, traceId, retryAfter: error.retryAfter });
