@@ -39,6 +39,14 @@ export const routes = {
   userinfo: '/userinfo',
 } as const;
 
+const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) => ({
+  idTokenEncryptionAlgValues: algorithms,
+  userinfoEncryptionAlgValues: algorithms,
+  introspectionEncryptionAlgValues: algorithms,
+  authorizationEncryptionAlgValues: algorithms,
+  requestObjectEncryptionAlgValues: algorithms,
+});
+
 const isConfidential = (client: { clientAuthMethod?: string }) => client.clientAuthMethod !== 'none';
 
 /** The engine's configuration, one subject after the other; what it leaves out is the engine's default. */
@@ -93,6 +101,8 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       authorizationSigningAlgValues: algorithms,
       clientAuthSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
       requestObjectSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
+      // To keys that clients publish; the other algorithms take the secret for the key, and we do not have it.
+      ...encryptionTo(['ECDH-ES', 'RSA-OAEP', 'RSA-OAEP-256']),
       dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
     },
     formats: { customizers: { jwt: ports.jwtCustomizer } },
