@@ -7,6 +7,12 @@ import { mayEnter, next, type Situation, type Step } from './flow.ts';
 import type { ClientShown } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
 
+/**
+ * The browser goes straight back to the engine with what was proved. Whoever does not must start over: it may be true no
+ * more, a new password would not end what is no session yet.
+ */
+const resumeSeconds = 120;
+
 /** One request of a sign-in: the engine's question, the attempt so far, and the ways on. */
 export interface Interaction {
   ctx: AppContext;
@@ -100,7 +106,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     },
     async finish(result) {
       await store.end(uid);
-      redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
+      details.result = 'error' in result ? result : { ...details.lastSubmission, ...result };
+      await details.save(resumeSeconds);
+      redirect(ctx, details.returnTo);
     },
     show: (model, options = {}) =>
       present.page(ctx, model, {
