@@ -207,10 +207,11 @@ function languagesOf(locales: Locale[], { locale, url: own }: PageContext, inste
   return locales.map((code) => {
     const spoken =
       code === PSEUDO_LOCALE ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
+    // A request for `//host` or `/\host` must not become a link to another house.
     const [path = '', query = ''] = url.split('?');
     const params = new URLSearchParams(query);
     params.set('lang', code);
     const name = spoken.charAt(0).toLocaleUpperCase(code) + spoken.slice(1);
-    return { code, name, current: code === locale, href: `${path}?${params}` };
+    return { code, name, current: code === locale, href: `${path.replace(/^[/\\]+/, '/')}?${params}` };
   });
 }
