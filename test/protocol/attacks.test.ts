@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
 import { createClient, type Page } from '../support/client.ts';
@@ -161,3 +162,65 @@ describe('guessing', () => {
     expect(page.html).toContain('data-pow=');
   });
 });
+
+describe('odd requests', () => {
+  const ask = (path: string, init: RequestInit = {}) =>
+    fetch(cardea.issuer + path, { redirect: 'manual', ...init, headers: { accept: 'text/html' } });
+
+  it('a NUL is nobody’s name', async () => {
+    for (const path of ['/authorize?response_type=code&client_id=%00', '/logout?client_id=a%00', '/setup?token=%00'])
+      expect((await ask(path)).status).toBeLessThan(500);
+    for (const path of ['/token', '/par', '/introspect', '/revoke', '/device/authorize', '/authorize', '/logout']) {
+      const body = new URLSearchParams({ client_id: 'a\0', client_secret: '\0', token: '\0', grant_type: '\0' });
+      expect((await ask(path, { method: 'POST', body })).status).toBeLessThan(500);
+    }
+    const person = createPerson();
+    const page = await person.open(await cardea.setupLink());
+    expect((await person.submit(page, { name: 'A\0cme \ud800', logo: '\0' })).status).toBeLessThan(500);
+  });
+
+  it('a parameter given twice is no fault of ours', async () => {
+    for (const path of [
+      '/setup?token=a&token=b',
+      '/?lang=a&lang=b&ui_locales=a&ui_locales=b',
+      '/account/reset?token=a&token=b',
+    ])
+      expect((await ask(path)).status).toBeLessThan(500);
+  });
+
+  it('no page links to the house that the path names', async () => {
+    for (const path of ['//evil.example/', '/\\\\evil.example/', '///evil.example'])
+      expect(await rawBody(path)).not.toMatch(/(href|action)="[/\\\\]{2,}/);
+  });
+
+  it('keys that both sides would have to know are not offered: secrets are kept by hash', async () => {
+    const discovery = await (await ask('/.well-known/openid-configuration')).json();
+    expect(JSON.stringify(discovery)).not.toMatch(/"(dir|A\d{3}(GCM)?KW|HS\d{3}|none_|PBES2[^"]*)"/);
+  });
+});
+
+describe('the set-up link', () => {
+  it('opens nothing once there is an administrator, however they came', async () => {
+    const link = await cardea.setupLink();
+    expect((await createPerson().open(link)).status).toBe(200);
+    await cardea.sql(`update user_account set administrator = true where email = $1`, [ADA.email]);
+    expect((await createPerson().open(link)).status).toBe(403);
+    await cardea.sql('update user_account set administrator = false');
+  });
+});
+
+/** `fetch` tidies paths: this asks as it is told. */
+function rawBody(path: string): Promise<string> {
+  const { hostname, port, host } = new URL(cardea.issuer);
+  return new Promise((resolve, reject) => {
+    request({ hostname, port, path, headers: { host, accept: 'text/html' } }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk) => {
+        body += chunk;
+      });
+      response.on('end', () => resolve(body));
+    })
+      .on('error', reject)
+      .end();
+  });
+}
