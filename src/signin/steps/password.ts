@@ -68,7 +68,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
         return refuse(interaction, 'credential.wrong', user?.id);
       }
       await attempts.succeeded(reservation);
-      if (user.isStopped()) return refuse(interaction, 'account.unavailable', user.id);
+      if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
       await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
       await interaction.advance();
     },
