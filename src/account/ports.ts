@@ -10,7 +10,7 @@ import type {
   Verification,
 } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import type { AppContext, Csrf, Presenter } from '../platform/http/index.ts';
+import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */

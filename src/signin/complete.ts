@@ -8,7 +8,7 @@ export function createComplete({ attempts, events, settings }: SigninPorts) {
   const device = deviceCookie(settings);
 
   return async (interaction: Interaction): Promise<void> => {
-    const { ctx, prompt, attempt, client, sessionAccountId } = interaction;
+    const { ctx, prompt, attempt, client } = interaction;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
     const answered = prompt.name === 'consent' ? {} : { [prompt.name]: {} };
     if (attempt.proved.length === 0) return interaction.finish(answered);
@@ -26,8 +26,6 @@ export function createComplete({ attempts, events, settings }: SigninPorts) {
       data: { methods: attempt.proved, ...(acr ? { acr } : {}), newDevice: !attempts.knownDevice(known, accountId) },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
-    // Somebody else at the same browser: the engine signs the one before out first.
-    if (sessionAccountId && sessionAccountId !== accountId) ctx.state.log.info('the account in this browser changes');
     await interaction.finish({
       ...answered,
       login: { accountId, remember: attempt.remember, amr: attempt.proved, ...(acr ? { acr } : {}) },

@@ -32,7 +32,7 @@ export interface Interaction {
   keep(): Promise<void>;
   /** Keeps the attempt and sends the person to the step that the flow decides. */
   advance(): Promise<void>;
-  /** Starts over with what was typed forgotten, except for `keep`. */
+  /** Starts over with what was typed forgotten, except for `keep` and for which account the person chose. */
   restart(keep?: Partial<Attempt>): void;
   /** Starts over with the account's password proved. @param by.since of the password that was looked at; that of now otherwise */
   proved(userId: string, by?: { since?: Date | undefined; remember?: boolean }): Promise<void>;
@@ -97,8 +97,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       redirect(ctx, `/signin/${uid}/${step}`);
     },
     restart(keep = {}) {
+      const { account } = attempt;
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
-      Object.assign(attempt, freshAttempt(), keep, { restarted: true });
+      Object.assign(attempt, freshAttempt(), { account }, keep, { restarted: true });
     },
     async proved(userId, { since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
@@ -106,6 +107,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     },
     async finish(result) {
       await store.end(uid);
+      if (result.login && session && session.accountId !== result.login.accountId) await leave(session);
       details.result = 'error' in result ? result : { ...details.lastSubmission, ...result };
       await details.save(resumeSeconds);
       redirect(ctx, details.returnTo);
@@ -115,6 +117,16 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
         ...options,
         uiLocales: typeof params.ui_locales === 'string' ? params.ui_locales : undefined,
       }),
+  };
+
+  /**
+   * Somebody else at the same browser: the one before is signed out here and now, and the engine starts a new session.
+   * It would otherwise do the same through a page of its own, which stands still without JavaScript.
+   */
+  const leave = async (before: { uid: string; accountId?: string }): Promise<void> => {
+    if (!before.accountId) return;
+    await ports.sessions.endSession(before.uid, 'session.account_changed');
+    details.session = undefined;
   };
 
   const situation = async (): Promise<Situation> => ({

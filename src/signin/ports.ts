@@ -13,6 +13,7 @@ import type {
 import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { Users } from '../users/index.ts';
 
 /** What the consent prompt found missing. */
@@ -45,6 +46,7 @@ export interface SigninPorts {
   resets: Resets;
   passwordChanges: PasswordChanges;
   captcha: Captcha;
+  sessions: Pick<Sessions, 'fleeting' | 'endSession'>;
   events: Pick<Events, 'record'>;
   present: Presenter;
   csrf: Csrf;

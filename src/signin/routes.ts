@@ -1,7 +1,6 @@
 import Router from '@koa/router';
 import type { AppContext } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
-import type { Sessions } from '../sessions/index.ts';
 import { createAttemptStore } from './attempt.ts';
 import { createComplete } from './complete.ts';
 import type { Step } from './flow.ts';
@@ -31,7 +30,7 @@ import { createVerifyStep } from './steps/verify.ts';
  * | POST | /signin/:uid/verify/send  | sends the letter again |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
-export function createSignin(ports: SigninPorts & { sessions: Pick<Sessions, 'fleeting'> }) {
+export function createSignin(ports: SigninPorts) {
   const { settings, sessions, csrf, present } = ports;
   const signin: Signin = {
     ...ports,

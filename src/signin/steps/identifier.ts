@@ -36,7 +36,7 @@ export function createIdentifierStep({ settings }: SigninPorts): StepHandler {
           { status: 422 },
         );
       }
-      interaction.restart({ identifier, remember, account: interaction.attempt.account });
+      interaction.restart({ identifier, remember });
       await interaction.advance();
     },
   };
