@@ -17,6 +17,7 @@ import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
 import { forEngine } from './faults.ts';
+import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
@@ -136,6 +137,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
       cached,
       jwks,
+      ownFormPages(ports.screens),
       (ctx, next) => engine.run(ctx as never, next),
     ]),
     validateClient(metadata) {
