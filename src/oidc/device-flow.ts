@@ -38,3 +38,16 @@ export function limitUserCodes({ limits, budget }: { limits: Limits; budget: Bud
     await next();
   };
 }
+
+/**
+ * A code posted without the session that its page began (cookies off, an old tab, a script) gets the page anew: the
+ * engine would fail, it changes a session that it then cannot save.
+ */
+export function askForCodeAgain(provider: () => Provider): Middleware {
+  return async (ctx, next) => {
+    const posted = ctx.method === 'POST' && ctx.path === routes.code_verification;
+    if (!posted || ctx.cookies.get(provider().cookieName('session'), { signed: true })) return next();
+    ctx.redirect(routes.code_verification);
+    ctx.status = 303;
+  };
+}

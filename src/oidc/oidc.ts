@@ -14,7 +14,7 @@ import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './b
 import { createFindAccount } from './claims.ts';
 import { createSecretCheck } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
-import { limitUserCodes, slowDownPolling } from './device-flow.ts';
+import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
 import { forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
@@ -135,6 +135,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     endpoints: compose([
       postedRequests,
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
+      askForCodeAgain(() => engine.provider),
       cached,
       jwks,
       ownFormPages(ports.screens),

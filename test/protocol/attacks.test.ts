@@ -179,6 +179,12 @@ describe('odd requests', () => {
     expect((await person.submit(page, { name: 'A\0cme \ud800', logo: '\0' })).status).toBeLessThan(500);
   });
 
+  it('a device’s code without a session gets the page again', async () => {
+    const body = new URLSearchParams({ user_code: 'BCDF-GHJK', xsrf: 'x' });
+    const answer = await ask('/device', { method: 'POST', body });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/device']);
+  });
+
   it('a parameter given twice is no fault of ours', async () => {
     for (const path of [
       '/setup?token=a&token=b',
