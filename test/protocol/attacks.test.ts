@@ -181,8 +181,8 @@ describe('odd requests', () => {
 
   it('a device’s code without a session gets the page again', async () => {
     const body = new URLSearchParams({ user_code: 'BCDF-GHJK', xsrf: 'x' });
-    const answer = await ask('/device', { method: 'POST', body });
-    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/device']);
+    for (const answer of [await ask('/device', { method: 'POST', body }), await ask('/device/what-ever-it-was')])
+      expect([answer.status, answer.headers.get('location')]).toEqual([303, '/device']);
   });
 
   it('a parameter given twice is no fault of ours', async () => {
