@@ -30,7 +30,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
   const app = await createApp({ settings, databaseUrl, log });
   await bootstrap(settings, app, log);
   const demo = settings.demo.enabled
-    ? await startDemo({ settings, clients: app.ports.clients, db: app.ports.db, log })
+    ? await startDemo({ settings, clients: app.ports.clients, resources: app.ports.resources, db: app.ports.db, log })
     : undefined;
   if (demo) stops.push(demo.stop);
   const setupLink = await app.setupLink();
