@@ -53,14 +53,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const db = await createDb({
-    url: databaseUrl,
-    entities: [UserEntity],
-    migrations: join(root, 'migrations'),
-    connections: settings.database.connections,
-    log,
-  });
-  await migrate(db, log);
+  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  // A migration may take its time, a request may not: each has connections of its own.
+  const schema = await createDb(store);
+  await migrate(schema, log).finally(() => schema.close());
+  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
   const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });

@@ -16,7 +16,7 @@ import { createSecretCheck } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
-import { forEngine } from './faults.ts';
+import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine } from './listening.ts';
@@ -74,6 +74,7 @@ export function createOidc(ports: OidcPorts): Oidc {
   });
   const shared = {
     ...ports,
+    resources: allForEngine(ports.resources),
     certificateOf,
     adapter: createAdapterFactory({ clients, sessions }),
     findAccount: forEngine(createFindAccount(ports) as never),
@@ -83,7 +84,11 @@ export function createOidc(ports: OidcPorts): Oidc {
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
   };
 
-  const checkSecretsOf = createSecretCheck({ clients, limits: ports.limits, failures: ports.clientFailures });
+  const checkSecretsOf = createSecretCheck({
+    clients: allForEngine(clients),
+    limits: allForEngine(ports.limits),
+    failures: ports.clientFailures,
+  });
 
   const build = () => {
     const provider = new Provider(

@@ -49,7 +49,10 @@ export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string
       // What no door answered. (405 comes from a router that knows the path but not the method.)
       if ([404, 405].includes(ctx.status) && ctx.body == null)
         answer({ status: ctx.status, code: codeOfStatus[ctx.status]!, traceId });
-    } catch (error) {
+    } catch (thrown) {
+      // What the protocol engine was told of a refusal in its own words is still that refusal on our pages.
+      const cause = thrown instanceof Error ? thrown.cause : undefined;
+      const error = cause instanceof Refusal ? cause : thrown;
       if (error instanceof Refusal) {
         state.log.info(
           { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
