@@ -91,6 +91,21 @@ describe('a sign-in under way', () => {
   });
 });
 
+describe('a browser that registered one address and then another', () => {
+  it('goes on with the second only, whoever confirms the first', async () => {
+    const [first, second] = [freshAddress(), freshAddress()];
+    const { person, page } = await register(first, PASSWORD);
+    const { link } = await cardea.mailbox.next(first, 'verify-address');
+    const again = await person.load(new URL(page.url.pathname.replace('verify', 'register'), page.url));
+    expect(step(await person.submit(again, { email: second, password: PASSWORD }))).toBe('verify');
+    const owner = createPerson();
+    await owner.submit(await owner.open(link), {}, { form: '/account/verify' });
+    expect(step(await person.load(page.url))).toBe('verify');
+    const { code } = await cardea.mailbox.next(second, 'verify-address');
+    expect((await person.submit(await person.load(page.url), { code })).status).toBe(0);
+  });
+});
+
 describe('whether an address has an account', () => {
   const withoutAddresses = (page: Page) => [
     page.status,
