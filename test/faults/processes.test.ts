@@ -28,7 +28,7 @@ describe.each([
       web = tokenClient(pair.balancer.url, clients.web);
     }, 90_000);
     afterAll(async () => {
-      expect(Math.min(...pair.balancer.served)).toBeGreaterThan(100);
+      expect(Math.min(...pair.balancer.served)).toBeGreaterThan(10);
       for (const one of [pair.first, pair.second]) expect(one.logs()).not.toMatch(/"level":(50|60)/);
       await pair?.stop();
     });
