@@ -50,7 +50,9 @@ async function migrateOnce(url: string): Promise<string[]> {
 }
 
 // MAKE_RELEASE=0.1.0 npx vitest run test/migrations.test.ts -t 'writes what a release leaves behind'
-it.runIf(process.env.MAKE_RELEASE)('writes what a release leaves behind', async () => {
+if (process.env.MAKE_RELEASE) it('writes what a release leaves behind', makeRelease);
+
+async function makeRelease(): Promise<void> {
   const name = join(import.meta.dirname, `fixtures/release-${process.env.MAKE_RELEASE}`);
   const cardea = await startCardea({
     settings: { demo: { enabled: false } },
@@ -74,7 +76,7 @@ it.runIf(process.env.MAKE_RELEASE)('writes what a release leaves behind', async 
   const kept = { secret: cardea.env.CARDEA_SECRET, refresh_token };
   writeFileSync(`${name}.json`, `${JSON.stringify(kept, null, 2)}\n`);
   await cardea.stop();
-});
+}
 
 describe('migrations', () => {
   it('make the schema from nothing, each once', async () => {
