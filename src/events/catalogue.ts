@@ -23,9 +23,13 @@ export interface Catalogue {
   'user.terms_accepted': { version: string };
 
   // how they prove who they are
-  'credential.added': { kind: string };
-  'credential.changed': { kind: string };
-  'credential.removed': { kind: string };
+  /** `credential` is the id of one of several of a kind; `name` the kind's provider, such as a password manager. */
+  'credential.added': { kind: string; credential?: string; name?: string };
+  'credential.changed': { kind: string; credential?: string };
+  'credential.removed': { kind: string; credential?: string };
+  'credential.used': { kind: string; credential?: string };
+  /** A key that cannot be copied has counted backwards: somebody may have copied it. */
+  'credential.copy_suspected': { kind: string; credential: string; counted: number; before: number };
   'credential.rehashed': { kind: string };
   'credential.reset_requested': null;
   'credential.reset_completed': null;

@@ -7,8 +7,8 @@ import type { Attempt } from './attempt.ts';
  *
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ───────┐
- *              │   ▲                   ├─▶ new-password ─┤
- *  create ──▶ register ──▶ verify ─────┘                 ├──▶ done ──▶ the engine resumes
+ *              │   ▲  └───▶ passkey ───├─▶ new-password ─┤
+ *  create ──▶ register ──▶ verify ─────┘                 ├──▶ (passkey-offer) ──▶ done ──▶ the engine resumes
  *              │                                         │
  *             forgot ──▶ reset-sent ──▶ reset ───────────┘
  *
@@ -21,6 +21,8 @@ export type Step =
   | 'accounts'
   | 'identifier'
   | 'password'
+  | 'passkey'
+  | 'passkey-offer'
   | 'register'
   | 'verify'
   | 'forgot'
@@ -46,15 +48,15 @@ export function next({ prompt, signedIn, attempt, user }: Situation): Step {
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
-  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user);
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
   if (attempt.identifier) return 'password';
   return prompt === 'create' ? 'register' : 'identifier';
 }
 
-function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>): Step {
-  if (user.mayHold()) return 'done';
+function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>, attempt: Attempt): Step {
+  if (user.mayHold()) return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
   return user.state === 'PasswordResetRequired' ? 'new-password' : 'refused';
 }
@@ -62,6 +64,7 @@ function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>): Step {
 const provingWho: readonly Step[] = [
   'identifier',
   'password',
+  'passkey',
   'register',
   'verify',
   'forgot',
@@ -71,7 +74,7 @@ const provingWho: readonly Step[] = [
 ];
 
 /** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
-const turnings: readonly Step[] = ['identifier', 'register', 'forgot'];
+const turnings: readonly Step[] = ['identifier', 'passkey', 'register', 'forgot'];
 
 /** Whether this step may be shown and answered now. */
 export function mayEnter(step: Step, situation: Situation): boolean {

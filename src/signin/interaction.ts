@@ -28,8 +28,12 @@ export interface Interaction {
   advance(): Promise<void>;
   /** Starts over with what was typed forgotten, except for `keep`. */
   restart(keep?: Partial<Attempt>): void;
-  /** Starts over with the account's password proved. @param by.since of the password that was looked at; that of now otherwise */
-  proved(userId: string, by?: { since?: Date | undefined; remember?: boolean }): Promise<void>;
+  /**
+   * Starts over with something of the account proved.
+   * @param by.methods as RFC 8176 names them; the password otherwise
+   * @param by.since of the password that was looked at; that of now otherwise
+   */
+  proved(userId: string, by?: { methods?: string[]; since?: Date | undefined; remember?: boolean }): Promise<void>;
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
@@ -94,9 +98,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
       Object.assign(attempt, freshAttempt(), keep, { restarted: true });
     },
-    async proved(userId, { since, remember = attempt.remember } = {}) {
+    async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
-      interaction.restart({ identifier: attempt.identifier, userId, proved: ['pwd'], passwordSince, remember });
+      interaction.restart({ identifier: attempt.identifier, userId, proved: methods, passwordSince, remember });
     },
     async finish(result) {
       await store.end(uid);
