@@ -4,7 +4,7 @@
  * Leaves to others who the person is and what state the account is in (users), what stands once they are in
  * (sessions), how a letter looks (mail) and every page (the doors).
  */
-export { acrOf, acrValues, assuranceLevels, satisfies } from './assurance.ts';
+export { acrOf, acrValues, amrOf, assuranceLevels, mfa, satisfies } from './assurance.ts';
 export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
 export type { Budgets } from './budgets.ts';
 export {
