@@ -1,10 +1,12 @@
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
+import type { Sessions } from '../sessions/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
 import type { Links, Ports } from './journeys.ts';
+import { createPasskeys, type Passkeys } from './passkeys/passkeys.ts';
 import { createPasswordChanges, type PasswordChanges } from './password-changes.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { createPasswordPolicy, type PasswordPolicy } from './policy.ts';
@@ -15,6 +17,7 @@ import { createVerification, type Verification } from './verification.ts';
 
 export interface Credentials {
   passwords: Passwords;
+  passkeys: Passkeys;
   policy: PasswordPolicy;
   attempts: Attempts;
   proofs: Proofs;
@@ -31,7 +34,10 @@ export interface Credentials {
   close(): Promise<void>;
 }
 
-type Needed = Pick<Settings, 'issuer' | 'branding' | 'passwords' | 'tokens' | 'captcha' | 'limits' | 'registration'>;
+type Needed = Pick<
+  Settings,
+  'issuer' | 'branding' | 'passwords' | 'passkeys' | 'tokens' | 'captcha' | 'limits' | 'registration'
+>;
 
 /** How long an invitation is good, in seconds: people are on holiday. */
 const invitationLink = 14 * 24 * 60 * 60;
@@ -46,6 +52,7 @@ export function createCredentials(
     Ports,
     'passwords' | 'policy' | 'proofs' | 'attempts' | 'captcha' | 'links' | 'budgets' | 'settings'
   > & {
+    sessions: Pick<Sessions, 'fleeting'>;
     vault: Vault;
     log: Log;
     settings: Needed;
@@ -68,6 +75,18 @@ export function createCredentials(
       organisation: [settings.branding.name],
       breaches: breachCheck.hibp ? { url: breachCheck.hibpUrl, timeout: breachCheck.timeout * 1000 } : undefined,
     },
+  });
+  const passkeys = createPasskeys({
+    ...ground,
+    budgets,
+    fleeting: ground.sessions.fleeting,
+    settings: {
+      rpId: settings.passkeys.rpId,
+      rpName: settings.branding.name,
+      origins: [settings.issuer, ...settings.passkeys.relatedOrigins],
+      allowedAaguids: settings.passkeys.allowedAaguids,
+    },
+    hasOtherWayIn: passwords.has,
   });
   const proofs = createProofs(ground);
   const attempts = createAttempts({ ...ground, budgets });
@@ -92,6 +111,7 @@ export function createCredentials(
 
   return {
     passwords,
+    passkeys,
     policy,
     attempts,
     proofs,

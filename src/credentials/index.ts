@@ -1,5 +1,5 @@
 /**
- * How a person proves who they are: passwords and what makes a good one, the codes and links of letters, and how often any
+ * How a person proves who they are: passwords and what makes a good one, passkeys, the codes and links of letters, and how often any
  * of it may be tried. Also the journeys that two doors share: to register, to verify an address, to get a new password.
  * Leaves to others who the person is and what state the account is in (users), what stands once they are in
  * (sessions), how a letter looks (mail) and every page (the doors).
@@ -18,6 +18,8 @@ export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
 export type { Cost } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
+export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/passkeys.ts';
+export type { Passkey } from './passkeys/store.ts';
 export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
 export {

@@ -18,7 +18,7 @@ export interface SentLetter {
   token: string;
 }
 
-type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'registration'>>;
+type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'passkeys' | 'registration'>>;
 
 /** The room `credentials` on a database of its own, with every room below it but `mail`, whose letters are kept. */
 export async function credentialsRoom(
@@ -59,6 +59,7 @@ export async function credentialsRoom(
     registration: { mode: 'open' },
     captcha: { provider: 'altcha', when: 'suspicious' },
     limits: { registrationsSuspicious: { points: 1000, window: 600 } },
+    passkeys: { rpId: 'localhost', relatedOrigins: [], offer: true, allowedAaguids: [] },
     ...options.settings,
     passwords: {
       minLength: 8,
