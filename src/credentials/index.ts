@@ -16,8 +16,10 @@ export {
 } from './captcha.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
+export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
 export type { Cost } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
+export type { Notices } from './notices.ts';
 export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/passkeys.ts';
 export type { Passkey } from './passkeys/store.ts';
 export type { PasswordChanges } from './password-changes.ts';
@@ -32,5 +34,8 @@ export {
 } from './policy.ts';
 export { createProofs, type IssuedProof, type Proof, type ProofPurpose, type Proofs } from './proofs.ts';
 export type { Profile, Registration } from './registration.ts';
+export type { RememberedDevice, RememberedDevices } from './remembered-devices.ts';
 export type { Resets } from './resets.ts';
+export type { SecondFactors, Whence } from './second-factors.ts';
+export type { Totp, TotpSetup } from './totp.ts';
 export type { Verification } from './verification.ts';

@@ -57,6 +57,7 @@ export async function credentialsRoom(
     branding: { name: 'Evergreen Books', color: '#000000' },
     tokens: { verificationLink: 900, resetLink: 1800 },
     registration: { mode: 'open' },
+    mfa: { administrators: 'offered', rememberDevice: 2_592_000 },
     captcha: { provider: 'altcha', when: 'suspicious' },
     limits: { registrationsSuspicious: { points: 1000, window: 600 } },
     passkeys: { rpId: 'localhost', relatedOrigins: [], offer: true, allowedAaguids: [] },

@@ -11,7 +11,7 @@ import type { PasskeyStore, StoredPasskey } from './store.ts';
  * may be on several devices (`swk`), that the person was there (`user`), and, as user verification is required, that a
  * PIN or a finger unlocked it: two factors (`mfa`). Which of the two it was, authenticators do not say.
  */
-const methodsOf = ({ syncable }: Pick<StoredPasskey, 'syncable'>) => [syncable ? 'swk' : 'hwk', 'user', 'mfa'];
+const methodsOf = ({ syncable }: Pick<StoredPasskey, 'syncable'>) => [syncable ? 'swk' : 'hwk', 'user'];
 
 /** Verifying an assertion, WebAuthn Level 3, section 7.2. */
 export function createAuthenticate(

@@ -196,6 +196,13 @@ export const schema = section('All settings', {
     ),
   }),
 
+  mfa: section('The second factor', {
+    administrators: choice('required', 'offered').describe(
+      'Whether administrators must have one: those without enrol while they sign in',
+    ),
+    remember_device: duration(60).describe('How long a device that its owner wants remembered is not asked for it'),
+  }),
+
   sessions: section('How long a browser stays signed in', {
     idle: duration(60).describe('Without use'),
     absolute: duration(60).describe('In any case'),
