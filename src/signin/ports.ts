@@ -3,11 +3,16 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  Factors,
+  Notices,
+  Passkeys,
   PasswordChanges,
   PasswordPolicy,
   Passwords,
   Registration,
+  RememberedDevices,
   Resets,
+  SecondFactors,
   Verification,
 } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
@@ -38,14 +43,19 @@ export interface SigninPorts {
   clients: Clients;
   resources: ResourceServers;
   passwords: Passwords;
+  passkeys: Passkeys;
   policy: PasswordPolicy;
   attempts: Attempts;
   registration: Registration;
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  factors: Factors;
+  secondFactors: SecondFactors;
+  rememberedDevices: RememberedDevices;
+  notices: Notices;
   captcha: Captcha;
-  events: Pick<Events, 'record'>;
+  events: Pick<Events, 'record' | 'history'>;
   present: Presenter;
   csrf: Csrf;
 }
