@@ -107,6 +107,7 @@ export function createCredentials(
       origins: [settings.issuer, ...settings.passkeys.relatedOrigins],
       allowedAaguids: settings.passkeys.allowedAaguids,
     },
+    tell: (...notice) => notices.tell(...notice),
     hasOtherWayIn: passwords.has,
   });
   const proofs = createProofs(ground);

@@ -8,9 +8,10 @@ import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { type Clock, type Limits, type Log, Refusal } from '../../platform/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
-import type { User } from '../../users/index.ts';
+import type { User, Users } from '../../users/index.ts';
 import type { Budgets } from '../budgets.ts';
-import type { By } from '../journeys.ts';
+import { byThemselves } from '../journeys.ts';
+import type { Notices } from '../notices.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { ceremonyLife, createChallenges } from './challenges.ts';
 import { createRegister } from './register.ts';
@@ -24,6 +25,13 @@ export interface PasskeySettings {
   origins: readonly string[];
   /** Kinds of authenticators that may be registered; all of them when empty. */
   allowedAaguids: readonly string[];
+}
+
+/** Where somebody asks from, for the journal and the notice. */
+export interface From {
+  ip: string;
+  locale: string;
+  userAgent?: string | undefined;
 }
 
 /** Everything about passkeys: to be made, to be used, to be kept in order. */
@@ -41,11 +49,11 @@ export interface Passkeys {
     conditional?: boolean | undefined;
   }): Promise<PublicKeyCredentialCreationOptionsJSON>;
   /**
-   * Takes a new passkey.
+   * Takes a new passkey, and tells the owner by letter.
    * @param input.response what the browser answered, as JSON
    * @throws Refusal `passkey.expired`, `passkey.refused`, `passkey.kind_refused` (invalid), `passkey.known`, `passkey.too_many` (conflict)
    */
-  register(input: { response: string; scope: string; userId: string; by: By }): Promise<Passkey>;
+  register(input: { response: string; scope: string; userId: string; from: From }): Promise<Passkey>;
   /**
    * For `navigator.credentials.get`. Names no passkeys unless `userId` says whose it has to be, so it tells nothing of
    * who has one.
@@ -69,9 +77,9 @@ export interface Passkeys {
   list(userId: string): Promise<Passkey[]>;
   has(userId: string): Promise<boolean>;
   /** @throws Refusal `passkey.name_refused` (invalid), `passkey.missing` (missing) */
-  rename(input: { userId: string; id: string; name: string; by: By }): Promise<void>;
-  /** @throws Refusal `passkey.last` (conflict) when nothing else would get the person in, `passkey.missing` (missing) */
-  remove(input: { userId: string; id: string; by: By }): Promise<void>;
+  rename(input: { userId: string; id: string; name: string; from: From }): Promise<void>;
+  /** Tells the owner by letter. @throws Refusal `passkey.last` (conflict) when nothing else would get the person in, `passkey.missing` (missing) */
+  remove(input: { userId: string; id: string; from: From }): Promise<void>;
 }
 
 export interface PasskeyPorts {
@@ -83,6 +91,9 @@ export interface PasskeyPorts {
   budgets: Pick<Budgets, 'signinAddress'>;
   log: Pick<Log, 'warn'>;
   settings: PasskeySettings;
+  users: Pick<Users, 'byId'>;
+  /** Tells the owner, in the open transaction. */
+  tell: Notices['tell'];
   /** Whether the person could sign in without any passkey. */
   hasOtherWayIn(userId: string): Promise<boolean>;
 }
@@ -97,7 +108,7 @@ export const userHandleOf = (userId: string): Uint8Array<ArrayBuffer> =>
 const longestName = 60;
 
 export function createPasskeys(ports: PasskeyPorts): Passkeys {
-  const { db, events, settings, hasOtherWayIn } = ports;
+  const { db, events, users, settings, tell, hasOtherWayIn } = ports;
   const store = createPasskeyStore(ports);
   const challenges = createChallenges(ports);
   const parts = { ...ports, store, challenges };
@@ -155,7 +166,7 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
     list: (userId) => store.listOf(userId),
     has: async (userId) => (await store.listOf(userId)).length > 0,
 
-    async rename({ userId, id, name, by }) {
+    async rename({ userId, id, name, from }) {
       const given = name.normalize('NFC').replace(/\s+/g, ' ').trim();
       if (!given || given.length > longestName || /\p{Cc}/u.test(given))
         throw new Refusal('passkey.name_refused', { kind: 'invalid', details: { max: longestName } });
@@ -163,14 +174,14 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
         if (!isId(id) || !(await store.rename(id, userId, given))) throw missing();
         await events.record({
           type: 'credential.changed',
-          ...by,
+          ...byThemselves(userId, from.ip),
           subject: userId,
           data: { kind: 'passkey', credential: id },
         });
       });
     },
 
-    async remove({ userId, id, by }) {
+    async remove({ userId, id, from }) {
       await db.transact(async () => {
         const own = await store.lockOf(userId);
         if (!own.some((passkey) => passkey.id === id)) throw missing();
@@ -178,10 +189,12 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
         await store.remove(id);
         await events.record({
           type: 'credential.removed',
-          ...by,
+          ...byThemselves(userId, from.ip),
           subject: userId,
           data: { kind: 'passkey', credential: id },
         });
+        const user = await users.byId(userId);
+        if (user) await tell(user, 'passkey-removed', from);
       });
     },
   };

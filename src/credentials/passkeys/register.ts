@@ -1,6 +1,7 @@
 import { type VerifiedRegistrationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import { isDuplicate } from '../../platform/db/index.ts';
 import { newId, Refusal } from '../../platform/index.ts';
+import { byThemselves } from '../journeys.ts';
 import { readCreated } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
 import { algorithms, type PasskeyPorts, type Passkeys } from './passkeys.ts';
@@ -14,9 +15,9 @@ const most = 50;
 export function createRegister(
   ports: PasskeyPorts & { store: PasskeyStore; challenges: ReturnType<typeof createChallenges> },
 ): Passkeys['register'] {
-  const { db, clock, events, store, challenges, settings } = ports;
+  const { db, clock, events, users, tell, store, challenges, settings } = ports;
 
-  return async ({ response: posted, scope, userId, by }) => {
+  return async ({ response: posted, scope, userId, from }) => {
     const { response, challenge } = readCreated(posted);
     const made = await challenges.take(scope, challenge);
     if (made?.for !== 'create' || made.userId !== userId) throw new Refusal('passkey.expired', { kind: 'invalid' });
@@ -62,10 +63,12 @@ export function createRegister(
         const name = providerOf(aaguid);
         await events.record({
           type: 'credential.added',
-          ...by,
+          ...byThemselves(userId, from.ip),
           subject: userId,
           data: { kind: 'passkey', credential: id, ...(name ? { name } : {}) },
         });
+        const user = await users.byId(userId);
+        if (user) await tell(user, 'passkey-added', from);
       });
     } catch (error) {
       // Step 26: a credential belongs to one account, whoever comes second.

@@ -39,10 +39,12 @@ interface Row {
   backup_eligible: boolean;
   backed_up: boolean;
   name: string | null;
-  created_at: Date;
-  last_used_at: Date | null;
-  copy_suspected_at: Date | null;
+  created_at: string;
+  last_used_at: string | null;
+  copy_suspected_at: string | null;
 }
+
+const dateOf = (text: string | null): Date | undefined => (text === null ? undefined : new Date(text));
 
 const storedOf = (row: Row): StoredPasskey => ({
   id: row.id,
@@ -53,9 +55,9 @@ const storedOf = (row: Row): StoredPasskey => ({
   transports: row.transports,
   syncable: row.backup_eligible,
   synced: row.backed_up,
-  createdAt: row.created_at,
-  lastUsedAt: row.last_used_at ?? undefined,
-  copySuspectedAt: row.copy_suspected_at ?? undefined,
+  createdAt: new Date(row.created_at),
+  lastUsedAt: dateOf(row.last_used_at),
+  copySuspectedAt: dateOf(row.copy_suspected_at),
   publicKey: new Uint8Array(row.public_key),
   signCount: Number(row.sign_count),
 });

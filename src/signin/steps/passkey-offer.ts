@@ -7,7 +7,7 @@ import { passkeyScope } from './passkey.ts';
 import type { StepHandler } from './step.ts';
 
 /** Everything is proved: a passkey for the next time, or not now. Whatever the answer, the sign-in goes on. */
-export function createPasskeyOfferStep({ settings, passkeys }: SigninPorts) {
+export function createPasskeyOfferStep({ settings, passkeys, present }: SigninPorts) {
   const later = laterCookie(settings);
 
   return {
@@ -24,7 +24,11 @@ export function createPasskeyOfferStep({ settings, passkeys }: SigninPorts) {
             response: form.credential,
             scope: passkeyScope(interaction),
             userId,
-            by: { actor: { kind: 'user', id: userId }, ip: ctx.ip },
+            from: {
+              ip: ctx.ip,
+              locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
+              userAgent: ctx.get('user-agent'),
+            },
           });
         } catch (error) {
           if (!(error instanceof Refusal) || !error.code.startsWith('passkey.')) throw error;
