@@ -18,6 +18,8 @@ export interface SignedInGuard {
    * @returns undefined when the browser was sent away: there is nothing more to do
    */
   demand(ctx: AppContext, options?: { fresh?: boolean; back?: string }): Promise<SignedIn | undefined>;
+  /** Whether the sign-in is recent enough for a change that matters. */
+  isFresh(known: SignedIn): boolean;
   /** Who is signed in here, if anybody. */
   look(ctx: AppContext): Promise<SignedIn | undefined>;
   /** Where the browser comes back to after the sign-in: GET {@link callback}. */
@@ -53,12 +55,15 @@ export function createSignedInGuard(deps: {
     return { user, session: { uid, acr, authTime: new Date((session.authTime() ?? 0) * 1000) } };
   };
 
+  const isFresh: SignedInGuard['isFresh'] = ({ session }) =>
+    (clock.now().getTime() - session.authTime.getTime()) / 1000 <= freshSeconds;
+
   return {
     look,
+    isFresh,
     async demand(ctx, { fresh = false, back = ctx.path } = {}) {
       const known = await look(ctx);
-      const age = known && (clock.now().getTime() - known.session.authTime.getTime()) / 1000;
-      if (known && (!fresh || age! <= freshSeconds)) return known;
+      if (known && (!fresh || isFresh(known))) return known;
       const query = new URLSearchParams({
         client_id: accountClientId,
         response_type: 'none',

@@ -113,7 +113,12 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
             clock.now(),
           ]),
         );
-        await events.record({ type: 'client.updated', ...by, client: metadata.client_id, data: { fields: Object.keys(metadata) } });
+        await events.record({
+          type: 'client.updated',
+          ...by,
+          client: metadata.client_id,
+          data: { fields: Object.keys(metadata) },
+        });
       }),
 
     remove: (clientId, by) =>

@@ -1,8 +1,12 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import { acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { User } from '../users/index.ts';
+import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
+import { rememberedCookie } from './device.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
 import type { ClientShown } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
@@ -18,6 +22,8 @@ export interface Interaction {
   sessionAccountId: string | undefined;
   grantId: string | undefined;
   attempt: Attempt;
+  /** The application asks for more than a password, whatever the person has. */
+  asksForMore: boolean;
   form: Form;
   /** The account of the attempt, or of the session, if anything of it is proved. */
   user(): Promise<User | undefined>;
@@ -42,6 +48,7 @@ export interface Interaction {
 /** The ports, and what this room makes for itself out of them. */
 export interface Signin extends SigninPorts {
   store: AttemptStore;
+  sessions: Pick<Sessions, 'find'>;
   /** Ends a sign-in that has everything: hands the person to the engine. */
   complete(interaction: Interaction): Promise<void>;
 }
@@ -63,6 +70,16 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   const clientId = String(params.client_id);
   const metadata = (await clients.find(clientId))?.metadata;
   const attempt = await stillProved(ports.passwords, await store.load(uid));
+  const requested = requestedAcr(params);
+  const demanded = metadata?.require_mfa === true;
+  // Step-up: what the session proved need not be proved again, only what is missing.
+  if (!attempt.identifier && !attempt.restarted && session?.accountId && stepsUp(prompt as Interaction['prompt'])) {
+    const living = session.uid ? await ports.sessions.find(session.uid) : undefined;
+    attempt.userId = session.accountId;
+    attempt.proved = (living?.amr ?? []).filter((method) => method !== 'mfa');
+    attempt.remember = living?.remember ?? false;
+    attempt.passwordSince = (await ports.passwords.changedAt(session.accountId))?.toISOString();
+  }
   // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
   if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
@@ -84,6 +101,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     sessionAccountId: session?.accountId,
     grantId,
     attempt,
+    asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
@@ -113,12 +131,22 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       }),
   };
 
-  const situation = async (): Promise<Situation> => ({
-    prompt: prompt.name,
-    signedIn: session?.accountId !== undefined,
-    attempt,
-    user: await interaction.user(),
-  });
+  const remembered = rememberedCookie(ports.settings);
+  const situation = async (): Promise<Situation> => {
+    const user = await interaction.user();
+    const { proved } = attempt;
+    const device = remembered.read(ctx);
+    return {
+      prompt: prompt.name,
+      signedIn: session?.accountId !== undefined,
+      attempt,
+      user,
+      missing:
+        user && proved.length > 0
+          ? await ports.factors.missing({ user, proved, requested, demanded, device })
+          : undefined,
+    };
+  };
   return interaction;
 }
 

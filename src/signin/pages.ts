@@ -121,6 +121,15 @@ export function passwordPage(input: Common & { identifier: string; remember?: bo
   };
 }
 
+/** The passkey as second factor. POST /signin/:uid/passkey {credential} */
+export function passkeyPage(input: Common & { unknownPasskey?: object | undefined }) {
+  return {
+    ...withPasskey(shown('passkey', input, []), input),
+    ...(input.unknownPasskey ? { signals: passkeySignals({ signalUnknownCredential: input.unknownPasskey }) } : {}),
+    change: at(input.uid, '/identifier'),
+  };
+}
+
 /**
  * After a password: a passkey for the next time. POST /signin/:uid/passkey-offer {credential} or {later}; the question:
  * POST …/passkey-offer/options. With `quietly` the browser may make one without asking, first of all.

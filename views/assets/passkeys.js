@@ -28,6 +28,8 @@
       headers: { accept: 'application/json' },
       body,
     });
+    // Somebody has to sign in again first: the page, loaded anew, leads there.
+    if (response.status === 401) location.reload();
     if (!response.ok) throw new Error(`the server answers ${response.status}`);
     const options = await response.json();
     return {
