@@ -36,7 +36,12 @@ export function passkeysPage(input: {
         refused ? { problems: [{ ...problem, field: 'name' }] } : {},
       );
       // Several of one form stand on the page: each field needs an id of its own.
-      const field = { ...rename.fields.name!, id: `name-${id}`, autofocus: false, describedBy: refused ? `name-${id}-problem` : '' };
+      const field = {
+        ...rename.fields.name!,
+        id: `name-${id}`,
+        autofocus: false,
+        describedBy: refused ? `name-${id}-problem` : '',
+      };
       return {
         id,
         name: shown,

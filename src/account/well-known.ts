@@ -1,5 +1,5 @@
-import type { Handler } from './routes.ts';
 import type { AccountPorts } from './ports.ts';
+import type { Handler } from './routes.ts';
 
 const json =
   (body: object): Handler =>

@@ -33,10 +33,9 @@ export function createPasskeyStep(ports: SigninPorts) {
     });
     const unknownPasskey = unknown ? { rpId: passkeys.rpId, credentialId: unknown } : undefined;
     const { identifier, remember } = interaction.attempt;
-    interaction.show(
-      page(interaction, { values: { identifier, remember }, problems: [{ code }], unknownPasskey }),
-      { status: 422 },
-    );
+    interaction.show(page(interaction, { values: { identifier, remember }, problems: [{ code }], unknownPasskey }), {
+      status: 422,
+    });
   };
 
   return {
@@ -57,7 +56,8 @@ export function createPasskeyStep(ports: SigninPorts) {
           ip: ctx.ip,
         });
         // The challenge was asked for before the first factor was proved, and answered by somebody else's passkey.
-        if (already.length > 0 && userId !== attempt.userId) return await refuse(interaction, 'passkey.refused', userId);
+        if (already.length > 0 && userId !== attempt.userId)
+          return await refuse(interaction, 'passkey.refused', userId);
         const user = await users.byId(userId);
         if (!user || user.isStopped()) return await refuse(interaction, 'account.stopped', userId);
         attempt.identifier = user.email ?? undefined;
