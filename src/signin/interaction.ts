@@ -1,5 +1,5 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
-import { acrValues, satisfies } from '../credentials/index.ts';
+import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
 import type { Sessions } from '../sessions/index.ts';
@@ -75,10 +75,13 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   // Step-up: what the session proved need not be proved again, only what is missing.
   if (!attempt.identifier && !attempt.restarted && session?.accountId && stepsUp(prompt as Interaction['prompt'])) {
     const living = session.uid ? await ports.sessions.find(session.uid) : undefined;
-    attempt.userId = session.accountId;
-    attempt.proved = (living?.amr ?? []).filter((method) => method !== 'mfa');
-    attempt.remember = living?.remember ?? false;
-    attempt.passwordSince = (await ports.passwords.changedAt(session.accountId))?.toISOString();
+    // One that says of itself that it proved less than its methods amount to is not built upon.
+    if (living?.amr && acrOf(living.amr) === living.acr) {
+      attempt.userId = session.accountId;
+      attempt.proved = living.amr.filter((method) => method !== 'mfa');
+      attempt.remember = living.remember;
+      attempt.passwordSince = (await ports.passwords.changedAt(session.accountId))?.toISOString();
+    }
   }
   // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
   if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
