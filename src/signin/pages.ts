@@ -72,12 +72,14 @@ export const passkeySignals = (signals: Record<string, object>): string => JSON.
 /**
  * Who are you? POST /signin/:uid/identifier {identifier, remember?}
  * @param input.unknownPasskey one that was just used and that nobody here has: its keeper may forget it
+ * @param input.autofill false after a passkey was refused: what picks one by itself would pick the same again
  */
 export function identifierPage(
   input: Common & {
     registration: boolean;
     remember?: boolean;
     unknownPasskey?: { rpId: string; credentialId: string } | undefined;
+    autofill?: boolean;
   },
 ) {
   const fields: FieldSpec[] = [
@@ -93,7 +95,7 @@ export function identifierPage(
     ...(input.remember === false ? [] : [{ name: 'remember', type: 'checkbox' as const, required: true }]),
   ];
   return {
-    ...withPasskey(shown('identifier', input, fields), input, { autofill: true }),
+    ...withPasskey(shown('identifier', input, fields), input, { autofill: input.autofill ?? true }),
     ...(input.unknownPasskey ? { signals: passkeySignals({ signalUnknownCredential: input.unknownPasskey }) } : {}),
     ...(input.registration ? { register: at(input.uid, '/register') } : {}),
     forgot: at(input.uid, '/forgot'),

@@ -33,9 +33,12 @@ export function createPasskeyStep(ports: SigninPorts) {
     });
     const unknownPasskey = unknown ? { rpId: passkeys.rpId, credentialId: unknown } : undefined;
     const { identifier, remember } = interaction.attempt;
-    interaction.show(page(interaction, { values: { identifier, remember }, problems: [{ code }], unknownPasskey }), {
-      status: 422,
-    });
+    interaction.show(
+      page(interaction, { values: { identifier, remember }, problems: [{ code }], unknownPasskey, autofill: false }),
+      {
+        status: 422,
+      },
+    );
   };
 
   return {
