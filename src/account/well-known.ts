@@ -1,5 +1,7 @@
+import type { AppContext } from '../platform/http/index.ts';
 import type { AccountPorts } from './ports.ts';
-import type { Handler } from './routes.ts';
+
+type Handler = (ctx: AppContext) => Promise<void>;
 
 const json =
   (body: object): Handler =>

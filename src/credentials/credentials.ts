@@ -8,7 +8,8 @@ import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts'
 import { createFactors, type Factors } from './factors.ts';
 import type { Links, Ports } from './journeys.ts';
 import { createNotices, type Notices } from './notices.ts';
-import { createPasskeys, type Passkeys } from './passkeys/passkeys.ts';
+import { createPasskeys } from './passkeys/passkeys.ts';
+import type { Passkeys } from './passkeys/ports.ts';
 import { createPasswordChanges, type PasswordChanges } from './password-changes.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { createPasswordPolicy, type PasswordPolicy } from './policy.ts';

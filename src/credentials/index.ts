@@ -20,7 +20,7 @@ export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
 export type { Cost } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
 export type { Notices } from './notices.ts';
-export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/passkeys.ts';
+export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';
 export type { Passkey } from './passkeys/store.ts';
 export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';

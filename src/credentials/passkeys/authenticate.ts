@@ -3,7 +3,7 @@ import { addressKey, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { readSigned } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
-import { type PasskeyPorts, type Passkeys, userHandleOf } from './passkeys.ts';
+import { type PasskeyPorts, type Passkeys, userHandleOf } from './ports.ts';
 import type { PasskeyStore, StoredPasskey } from './store.ts';
 
 /**

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentialsRoom } from '../../../test/support/credentials.ts';
 import { newId, type Refusal } from '../../platform/index.ts';
-import { userHandleOf } from './passkeys.ts';
+import { userHandleOf } from './ports.ts';
 
 const origin = 'http://localhost:3000';
 const from = { ip: '203.0.113.5', locale: 'en' };

@@ -4,7 +4,7 @@ import { newId, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { readCreated } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
-import { algorithms, type PasskeyPorts, type Passkeys } from './passkeys.ts';
+import { algorithms, type PasskeyPorts, type Passkeys } from './ports.ts';
 import { providerOf } from './providers.ts';
 import type { PasskeyStore } from './store.ts';
 
