@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
-import { createAccount } from './account/index.ts';
+import { createAccount, registerAccountClient } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
@@ -135,7 +135,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     present,
     csrf,
   });
-  const account = createAccount({ ...credentials, settings, provider: oidc.provider, users, present, csrf });
+  await registerAccountClient(clients, { issuer: settings.issuer, name: settings.branding.name });
+  const account = createAccount({
+    ...credentials,
+    db,
+    clock,
+    settings,
+    provider: oidc.provider,
+    users,
+    sessions,
+    clients,
+    consents,
+    events,
+    present,
+    csrf,
+  });
   const setup = createSetup({
     ...credentials,
     db,

@@ -1,31 +1,54 @@
 import type { Provider } from 'oidc-provider';
+import type { Clients } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  Factors,
+  Notices,
+  Passkeys,
   PasswordChanges,
   PasswordPolicy,
   Passwords,
   Registration,
+  RememberedDevices,
   Resets,
+  SecondFactors,
+  Totp,
   Verification,
 } from '../credentials/index.ts';
+import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import type { Csrf, Presenter } from '../platform/http/index.ts';
-import type { Users } from '../users/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import type { AppContext, Csrf, Presenter } from '../platform/http/index.ts';
+import type { Clock } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { Consents, Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */
 export interface AccountPorts {
+  db: Db;
+  clock: Clock;
   settings: Settings;
   provider(): Provider;
   users: Users;
+  sessions: Sessions;
+  clients: Clients;
+  consents: Consents;
+  events: Pick<Events, 'record' | 'history'>;
   attempts: Attempts;
   captcha: Captcha;
   passwords: Passwords;
+  passkeys: Passkeys;
   policy: PasswordPolicy;
   registration: Registration;
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  totp: Totp;
+  factors: Factors;
+  secondFactors: SecondFactors;
+  rememberedDevices: RememberedDevices;
+  notices: Notices;
   present: Presenter;
   csrf: Csrf;
 }

@@ -1,9 +1,16 @@
 import Router from '@koa/router';
 import type { AppContext } from '../platform/http/index.ts';
+import { createNotMePages } from './not-me.ts';
+import { createPasskeyPages } from './passkeys.ts';
 import { createPasswordPages } from './password.ts';
 import type { AccountPorts } from './ports.ts';
 import { createResetPages } from './reset.ts';
+import { createSecurityPages } from './security.ts';
+import { createSelfPages } from './self.ts';
+import { createSessionsPages } from './sessions.ts';
+import { callback, createSignedInGuard } from './signed-in.ts';
 import { createVerifyPages } from './verify.ts';
+import { passkeyEndpoints, relatedOrigins } from './well-known.ts';
 
 /** A page: GET shows, POST does. */
 export type Handler = (ctx: AppContext) => Promise<void>;
@@ -14,6 +21,12 @@ export function createAccount(ports: AccountPorts) {
   const verify = createVerifyPages(ports);
   const reset = createResetPages(ports);
   const password = createPasswordPages(ports);
+  const guard = createSignedInGuard({ ...ports, issuer: ports.settings.issuer });
+  const self = createSelfPages(ports, guard);
+  const security = createSecurityPages(ports, guard);
+  const passkeys = createPasskeyPages(ports, guard);
+  const sessions = createSessionsPages(ports, guard);
+  const notMe = createNotMePages(ports);
 
   const router = new Router();
   const get = (path: string, handler: Handler) => router.get(path, (ctx) => handler(ctx as unknown as AppContext));
@@ -29,7 +42,36 @@ export function createAccount(ports: AccountPorts) {
   post('/account/reset', reset.complete);
   get('/account/password', password.show);
   post('/account/password', password.change);
+
+  // One's own account, signed in.
+  get(callback, guard.back);
+  get('/account', self.overview);
+  get('/account/profile', self.profile);
+  post('/account/profile', self.saveProfile);
+  get('/account/security', security.show);
+  get('/account/security/totp', security.showSetup);
+  post('/account/security/totp', security.enrol);
+  post('/account/security/totp/remove', security.remove);
+  post('/account/security/recovery-codes', security.reissue);
+  get('/account/passkeys', passkeys.show);
+  post('/account/passkeys', passkeys.add);
+  post('/account/passkeys/options', passkeys.options);
+  post('/account/passkeys/:id/rename', passkeys.rename);
+  post('/account/passkeys/:id/remove', passkeys.remove);
+  get('/account/sessions', sessions.show);
+  post('/account/sessions/end', sessions.end);
+  post('/account/sessions/end-others', sessions.endOthers);
+  post('/account/sessions/end-all', sessions.endAll);
+  post('/account/devices/forget', sessions.forget);
+  get('/account/applications', self.applications);
+  post('/account/applications/withdraw', self.withdraw);
+  get('/account/activity', self.activity);
+
+  get('/account/not-me', notMe.show);
+  post('/account/not-me', notMe.lock);
   // A Well-Known URL for Changing Passwords: where password managers send people.
   router.get('/.well-known/change-password', (ctx) => ctx.redirect('/account/password'));
+  get('/.well-known/passkey-endpoints', passkeyEndpoints(ports));
+  get('/.well-known/webauthn', relatedOrigins(ports));
   return { router };
 }

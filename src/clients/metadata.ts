@@ -17,11 +17,13 @@ export interface ClientMetadata {
   tos_uri?: string;
   /** The organisation's own application: its people are not asked for consent. */
   first_party?: boolean;
+  /** Its people prove two factors at every sign-in to it. */
+  require_mfa?: boolean;
   [name: string]: unknown;
 }
 
 /** Names that are ours and not the engine's; told to it as extra metadata. */
-export const ownClientMetadata = ['first_party'] as const;
+export const ownClientMetadata = ['first_party', 'require_mfa'] as const;
 
 /** Methods by which a client proves itself with a secret that both sides know. */
 const secretMethods = ['client_secret_basic', 'client_secret_post'];

@@ -2,15 +2,33 @@
  * How sure a sign-in makes us of the person: the authentication context classes we know, from weakest to strongest
  * (OpenID Connect Core 1.0, section 2, `acr`). A stronger one satisfies a request for a weaker one.
  */
-export const assuranceLevels = [{ acr: 'urn:cardea:acr:password', needs: 1 }] as const;
+export const assuranceLevels = [{ acr: 'urn:cardea:acr:password' }, { acr: 'urn:cardea:acr:mfa' }] as const;
 
 export const acrValues: string[] = assuranceLevels.map(({ acr }) => acr);
 
+/** Two factors of different kinds, or a key that made sure of its user. */
+export const mfa = 'urn:cardea:acr:mfa';
+
 const rank = (acr: string | undefined): number => assuranceLevels.findIndex((level) => level.acr === acr);
+
+/** A key in hardware or software; with `user` it has asked for the person's finger, face or PIN itself (RFC 8176). */
+const isKey = (method: string): boolean => method === 'hwk' || method === 'swk';
+
+function isMultiFactor(amr: readonly string[]): boolean {
+  const hasKey = amr.some(isKey);
+  return (hasKey && (amr.includes('user') || amr.includes('pwd'))) || (amr.includes('pwd') && amr.includes('otp'));
+}
+
+/** What was proved, as tokens name it: with `mfa` where it adds up to that. @param proved RFC 8176 values */
+export function amrOf(proved: readonly string[]): string[] {
+  const methods = [...new Set(proved)].filter((method) => method !== 'mfa');
+  return isMultiFactor(methods) ? [...methods, 'mfa'] : methods;
+}
 
 /** The strongest class that these proofs add up to. @param amr RFC 8176 values */
 export function acrOf(amr: readonly string[]): string | undefined {
-  return assuranceLevels.filter(({ needs }) => amr.length >= needs).at(-1)?.acr;
+  if (amr.length === 0) return undefined;
+  return isMultiFactor(amr) ? mfa : 'urn:cardea:acr:password';
 }
 
 /**

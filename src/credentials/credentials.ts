@@ -1,20 +1,30 @@
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
+import type { Sessions } from '../sessions/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
+import { createFactors, type Factors } from './factors.ts';
 import type { Links, Ports } from './journeys.ts';
+import { createNotices, type Notices } from './notices.ts';
+import { createPasskeys } from './passkeys/passkeys.ts';
+import type { Passkeys } from './passkeys/ports.ts';
 import { createPasswordChanges, type PasswordChanges } from './password-changes.ts';
 import { createPasswords, type Passwords } from './passwords.ts';
 import { createPasswordPolicy, type PasswordPolicy } from './policy.ts';
 import { createProofs, type Proofs } from './proofs.ts';
+import { createRecoveryCodes } from './recovery-codes.ts';
 import { createRegistration, type Registration } from './registration.ts';
+import { createRememberedDevices, type RememberedDevices } from './remembered-devices.ts';
 import { createResets, type Resets } from './resets.ts';
+import { createSecondFactors, type SecondFactors } from './second-factors.ts';
+import { createTotp, type Totp } from './totp.ts';
 import { createVerification, type Verification } from './verification.ts';
 
 export interface Credentials {
   passwords: Passwords;
+  passkeys: Passkeys;
   policy: PasswordPolicy;
   attempts: Attempts;
   proofs: Proofs;
@@ -25,13 +35,22 @@ export interface Credentials {
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  totp: Totp;
+  rememberedDevices: RememberedDevices;
+  /** What people have, and which of it is asked of whom. */
+  factors: Factors;
+  secondFactors: SecondFactors;
+  notices: Notices;
   /** Removes what has expired; call it every hour or so. */
   tidy(): Promise<void>;
   /** Ends the hashing threads. */
   close(): Promise<void>;
 }
 
-type Needed = Pick<Settings, 'issuer' | 'branding' | 'passwords' | 'tokens' | 'captcha' | 'limits' | 'registration'>;
+type Needed = Pick<
+  Settings,
+  'issuer' | 'branding' | 'passwords' | 'passkeys' | 'tokens' | 'captcha' | 'limits' | 'registration' | 'mfa'
+>;
 
 /** How long an invitation is good, in seconds: people are on holiday. */
 const invitationLink = 14 * 24 * 60 * 60;
@@ -44,8 +63,18 @@ const invitationLink = 14 * 24 * 60 * 60;
 export function createCredentials(
   options: Omit<
     Ports,
-    'passwords' | 'policy' | 'proofs' | 'attempts' | 'captcha' | 'links' | 'budgets' | 'settings'
+    | 'passwords'
+    | 'policy'
+    | 'proofs'
+    | 'attempts'
+    | 'captcha'
+    | 'links'
+    | 'budgets'
+    | 'settings'
+    | 'rememberedDevices'
+    | 'notices'
   > & {
+    sessions: Pick<Sessions, 'fleeting'>;
     vault: Vault;
     log: Log;
     settings: Needed;
@@ -69,9 +98,44 @@ export function createCredentials(
       breaches: breachCheck.hibp ? { url: breachCheck.hibpUrl, timeout: breachCheck.timeout * 1000 } : undefined,
     },
   });
+  const passkeys = createPasskeys({
+    ...ground,
+    budgets,
+    fleeting: ground.sessions.fleeting,
+    settings: {
+      rpId: settings.passkeys.rpId,
+      rpName: settings.branding.name,
+      origins: [settings.issuer, ...settings.passkeys.relatedOrigins],
+      allowedAaguids: settings.passkeys.allowedAaguids,
+    },
+    tell: (...notice) => notices.tell(...notice),
+    hasOtherWayIn: passwords.has,
+  });
   const proofs = createProofs(ground);
   const attempts = createAttempts({ ...ground, budgets });
   const captcha = createCaptcha({ ...ground, fetch, settings: captchaOf(settings) });
+  const totp = createTotp({ ...ground, issuer: settings.branding.name });
+  const recoveryCodes = createRecoveryCodes(ground);
+  const rememberedDevices = createRememberedDevices({ ...ground, seconds: settings.mfa.rememberDevice });
+  const factors = createFactors({ ...ground, rememberedDevices, administrators: settings.mfa.administrators });
+  const notices = createNotices({
+    ...ground,
+    passwords,
+    proofs,
+    recoveryCodes,
+    rememberedDevices,
+    links,
+    resets: () => resets,
+  });
+  const secondFactors = createSecondFactors({
+    ...ground,
+    budgets,
+    totp,
+    recoveryCodes,
+    rememberedDevices,
+    factors,
+    notices,
+  });
   const ports: Ports = {
     ...ground,
     passwords,
@@ -81,6 +145,8 @@ export function createCredentials(
     captcha,
     links,
     budgets,
+    rememberedDevices,
+    notices,
     settings: {
       verificationLink: settings.tokens.verificationLink,
       resetLink: settings.tokens.resetLink,
@@ -89,9 +155,11 @@ export function createCredentials(
       registration: settings.registration.mode,
     },
   };
+  const resets = createResets(ports);
 
   return {
     passwords,
+    passkeys,
     policy,
     attempts,
     proofs,
@@ -99,10 +167,17 @@ export function createCredentials(
     budgets,
     registration: createRegistration(ports),
     verification: createVerification(ports),
-    resets: createResets(ports),
+    resets,
     passwordChanges: createPasswordChanges(ports),
+    totp,
+    rememberedDevices,
+    factors,
+    secondFactors,
+    notices,
     async tidy() {
       while ((await proofs.sweep()) > 0);
+      await rememberedDevices.tidy();
+      await notices.tidy();
     },
     close: () => passwords.close(),
   };
@@ -135,5 +210,6 @@ function linksOf(issuer: string): Links {
     signIn: () => to('/'),
     register: () => to('/'),
     forgot: () => to('/account/forgot'),
+    notMe: (token) => to('/account/not-me', { token }),
   };
 }

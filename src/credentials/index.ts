@@ -1,10 +1,10 @@
 /**
- * How a person proves who they are: passwords and what makes a good one, the codes and links of letters, and how often any
+ * How a person proves who they are: passwords and what makes a good one, passkeys, the codes and links of letters, and how often any
  * of it may be tried. Also the journeys that two doors share: to register, to verify an address, to get a new password.
  * Leaves to others who the person is and what state the account is in (users), what stands once they are in
  * (sessions), how a letter looks (mail) and every page (the doors).
  */
-export { acrOf, acrValues, assuranceLevels, satisfies } from './assurance.ts';
+export { acrOf, acrValues, amrOf, assuranceLevels, mfa, satisfies } from './assurance.ts';
 export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
 export type { Budgets } from './budgets.ts';
 export { type Captcha, type CaptchaKind, type CaptchaSettings, createCaptcha } from './captcha.ts';
@@ -12,8 +12,12 @@ export type { CaptchaChallenge } from './captcha-provider.ts';
 export { widgetHosts } from './captcha-siteverify.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
+export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
 export type { Cost } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
+export type { Notices } from './notices.ts';
+export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';
+export type { Passkey } from './passkeys/store.ts';
 export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
 export {
@@ -26,5 +30,8 @@ export {
 } from './policy.ts';
 export { createProofs, type IssuedProof, type Proof, type ProofPurpose, type Proofs } from './proofs.ts';
 export type { Profile, Registration } from './registration.ts';
+export type { RememberedDevice, RememberedDevices } from './remembered-devices.ts';
 export type { Resets } from './resets.ts';
+export type { SecondFactors, Whence } from './second-factors.ts';
+export type { Totp, TotpSetup } from './totp.ts';
 export type { Verification } from './verification.ts';

@@ -10,6 +10,7 @@ import type { Captcha } from './captcha.ts';
 import type { Passwords } from './passwords.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import type { Proof, Proofs } from './proofs.ts';
+import type { RememberedDevices } from './remembered-devices.ts';
 
 // What the journeys (register, verify, reset, change) are built from, and what they have in common.
 
@@ -24,6 +25,7 @@ export interface Links {
   signIn(): string;
   register(): string;
   forgot(): string;
+  notMe(token: string): string;
 }
 
 /** The browser and the person at the other end, as far as letters and the journal need them. */
@@ -52,6 +54,9 @@ export interface Ports {
   attempts: Attempts;
   captcha: Pick<Captcha, 'seen'>;
   links: Links;
+  rememberedDevices: Pick<RememberedDevices, 'forgetAll'>;
+  /** Of {@link Notices}. */
+  notices: { link(userId: string, what: 'password-changed'): Promise<string> };
   settings: JourneySettings;
 }
 
@@ -144,12 +149,13 @@ export async function replacePassword(
   },
 ): Promise<void> {
   const { user, prepared, by, locale, except, reason } = input;
-  const { passwords, proofs, sessions, events, mail, links, clock } = ports;
+  const { passwords, proofs, sessions, events, mail, notices, rememberedDevices, clock } = ports;
   const had = await passwords.has(user.id);
   await passwords.store(user.id, prepared);
   // No older link may set it again, nor sign in the browser of somebody who registered the address before its owner did.
   await proofs.revoke(user.id);
   await sessions.endAllOf(user.id, reason, except ? { except } : {});
+  await rememberedDevices.forgetAll(user.id);
   const kind = 'password';
   await events.record({
     type: had ? 'credential.changed' : 'credential.added',
@@ -161,6 +167,6 @@ export async function replacePassword(
   await mail.send('password-changed', {
     to: user.email,
     locale: user.locale ?? locale,
-    params: { when: clock.now(), link: links.forgot() },
+    params: { when: clock.now(), link: await notices.link(user.id, 'password-changed') },
   });
 }

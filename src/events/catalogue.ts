@@ -15,6 +15,8 @@ export interface Catalogue {
   'user.deactivated': StateChange;
   'user.reactivated': StateChange;
   'user.deleted': StateChange;
+  /** Somebody with the link of a notice said that it was not the owner. */
+  'user.locked': null;
   'user.recovered': StateChange;
   'user.email_changed': null;
   'user.email_verified': null;
@@ -23,10 +25,15 @@ export interface Catalogue {
   'user.terms_accepted': { version: string };
 
   // how they prove who they are
-  'credential.added': { kind: string };
-  'credential.changed': { kind: string };
-  'credential.removed': { kind: string };
+  /** `credential` is the id of one of several of a kind; `name` the kind's provider, such as a password manager. */
+  'credential.added': { kind: string; credential?: string; name?: string };
+  'credential.changed': { kind: string; credential?: string };
+  'credential.removed': { kind: string; credential?: string };
+  'credential.used': { kind: string; credential?: string };
+  /** A key that cannot be copied has counted backwards: somebody may have copied it. */
+  'credential.copy_suspected': { kind: string; credential: string; counted: number; before: number };
   'credential.rehashed': { kind: string };
+  'credential.recovery_code_used': { left: number };
   'credential.reset_requested': null;
   'credential.reset_completed': null;
   'credential.verification_requested': null;
@@ -41,6 +48,8 @@ export interface Catalogue {
   'session.started': { session: string };
   'session.ended': { session?: string; why: string; count?: number };
   'session.all_ended': { why: string; count?: number };
+  'device.remembered': null;
+  'device.forgotten': null;
 
   // what applications were granted
   'consent.given': { scopes: string[] };

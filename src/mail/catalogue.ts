@@ -15,7 +15,18 @@ export interface Letters {
   welcome: { link: string };
   /** Said after the fact, so that the owner notices what was not theirs. */
   'password-changed': { when: Date; link: string };
+  /** The same for whatever else concerns the safety of an account; its words stand under what it tells of. */
+  'security-notice': { what: SecurityNotice; when: Date; ip: string; device: string; link: string };
 }
+
+export type SecurityNotice =
+  | 'totp-added'
+  | 'totp-removed'
+  | 'passkey-added'
+  | 'passkey-removed'
+  | 'recovery-codes-issued'
+  | 'recovery-code-used'
+  | 'new-device';
 
 export type LetterName = keyof Letters;
 

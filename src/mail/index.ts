@@ -4,7 +4,7 @@
  * Words and form are `views/mail`'s business; what a link in a letter does, its sender's.
  */
 export { parseAddress } from './address.ts';
-export type { LetterName, Letters } from './catalogue.ts';
+export type { LetterName, Letters, SecurityNotice } from './catalogue.ts';
 export {
   createMail,
   type LetterViews,

@@ -14,6 +14,13 @@ const samples: { [L in LetterName]: Letters[L] } = {
   'choose-password': { link: proof.link },
   welcome: { link: proof.link },
   'password-changed': { when: new Date('2026-03-04T05:06:00Z'), link: proof.link },
+  'security-notice': {
+    what: 'totp-added',
+    when: new Date('2026-03-04T05:06:00Z'),
+    ip: '203.0.113.7',
+    device: 'Firefox',
+    link: proof.link,
+  },
 };
 
 describe('the catalogue of letters', () => {

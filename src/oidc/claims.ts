@@ -1,9 +1,12 @@
 import { type Account, errors, type FindAccount } from 'oidc-provider';
 import type { Standing, User, Users } from '../users/index.ts';
 
-/** Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). */
+/**
+ * Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). How the person proved who they are, how
+ * surely and when, stands in every ID token: an application that cares must not depend on having asked.
+ */
 export const claimsByScope = {
-  openid: ['sub'],
+  openid: ['sub', 'acr', 'amr', 'auth_time'],
   profile: [
     'name',
     'family_name',
@@ -23,9 +26,6 @@ export const claimsByScope = {
   email: ['email', 'email_verified'],
   phone: ['phone_number', 'phone_number_verified'],
   address: ['address'],
-  acr: null,
-  amr: null,
-  auth_time: null,
   iss: null,
   sid: null,
 };

@@ -1,5 +1,5 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { acrValues, satisfies } from '../credentials/index.ts';
+import { acrValues, mfa, satisfies } from '../credentials/index.ts';
 
 const { base, Check, Prompt } = interactionPolicy;
 
@@ -8,6 +8,14 @@ const requestedAcr = (ctx: KoaContextWithOIDC): string[] =>
     .split(' ')
     .filter(Boolean);
 
+/** The classes of an `acr` claim without which the sign-in fails (OpenID Connect Core 1.0, section 5.5.1.1). */
+function essentialAcr(ctx: KoaContextWithOIDC): string[] {
+  const { essential, value, values } = ctx.oidc.claims?.id_token?.acr ?? {};
+  if (!essential) return [];
+  if (values && !Array.isArray(values)) throw new errors.InvalidRequest('invalid claims.id_token.acr.values type');
+  return [value ?? [], values ?? []].flat().map(String);
+}
+
 const unmet = 'unmet_authentication_requirements';
 
 /**
@@ -15,9 +23,8 @@ const unmet = 'unmet_authentication_requirements';
  * engine would ask for a sign-in again and again where no sign-in reaches it.
  */
 function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
-  const { essential, value, values } = ctx.oidc.claims?.id_token?.acr ?? {};
-  const wanted = [value ?? [], values ?? []].flat();
-  if (essential && wanted.length > 0 && !wanted.some((acr) => acrValues.includes(String(acr))))
+  const wanted = essentialAcr(ctx);
+  if (wanted.length > 0 && !wanted.some((acr) => acrValues.includes(acr)))
     throw new errors.UnmetAuthenticationRequirements('none of the requested authentication contexts is known');
   return Check.NO_NEED_TO_PROMPT;
 }
@@ -35,7 +42,17 @@ export function createPrompts() {
   const policy = base();
 
   const login = policy.get('login')!;
-  for (const reason of ['essential_acrs', 'essential_acr']) login.checks.get(reason)!.error = unmet;
+  // The engine's own compare by name, and would ask for ever where a stronger class is held than the one named.
+  for (const reason of ['essential_acrs', 'essential_acr']) login.checks.remove(reason);
+  login.checks.add(
+    new Check(
+      'essential_acr',
+      'requested ACR could not be obtained',
+      unmet,
+      (ctx) => Boolean(ctx.oidc.session?.accountId) && !satisfies(ctx.oidc.session?.acr, essentialAcr(ctx)),
+      (ctx) => ({ acr: ctx.oidc.claims?.id_token?.acr }),
+    ),
+  );
   login.checks.add(new Check('unknown_acr', 'the authentication context is not known', unmet, refuseUnknownAcr));
   login.checks.add(
     new Check(
@@ -44,6 +61,16 @@ export function createPrompts() {
       unmet,
       (ctx) => Boolean(ctx.oidc.session?.accountId) && !satisfies(ctx.oidc.session?.acr, requestedAcr(ctx)),
       (ctx) => ({ acr_values: requestedAcr(ctx) }),
+    ),
+  );
+  login.checks.add(
+    new Check(
+      'client_mfa',
+      'the application requires two factors',
+      unmet,
+      (ctx) =>
+        Boolean(ctx.oidc.session?.accountId && ctx.oidc.client?.require_mfa) &&
+        !satisfies(ctx.oidc.session?.acr, [mfa]),
     ),
   );
 

@@ -13,6 +13,12 @@ export interface Attempt {
   proved: string[];
   /** When the password that was proved had been set: once there is another, nothing is proved any more. */
   passwordSince?: string | undefined;
+  /** The second factor need not be asked for in this browser for a while. */
+  rememberDevice?: boolean;
+  /** Recovery codes just made, until the person has seen them. */
+  codes?: string[];
+  /** What is offered once everything is proved, before the sign-in ends. */
+  offer?: 'passkey' | undefined;
   remember: boolean;
   /** Something was typed: what we could guess of the person no longer counts. */
   restarted?: boolean;

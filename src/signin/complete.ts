@@ -1,11 +1,33 @@
-import { acrOf } from '../credentials/index.ts';
-import { deviceCookie } from './device.ts';
+import { acrOf, amrOf } from '../credentials/index.ts';
+import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
 import type { SigninPorts } from './ports.ts';
+import { whence } from './steps/problems.ts';
 
-/** Everything is proved: the device is remembered, the journal told, and the engine resumes with who it is. */
-export function createComplete({ attempts, events, settings }: SigninPorts) {
+/** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
+export function createComplete(ports: SigninPorts) {
+  const { attempts, events, settings, users, notices, rememberedDevices } = ports;
   const device = deviceCookie(settings);
+  const remembered = rememberedCookie(settings);
+
+  /** A browser never seen with this account is told to its owner, but for the very first. */
+  const tellOwner = async (interaction: Interaction, userId: string) => {
+    const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
+    const user = before && (await users.byId(userId));
+    if (user) await notices.tell(user, 'new-device', whence(ports, interaction));
+  };
+
+  const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
+    const browser = { cookie: remembered.read(ctx), userAgent: ctx.get('user-agent'), ip: ctx.ip };
+    remembered.write(ctx, await rememberedDevices.remember(userId, browser));
+    await events.record({
+      type: 'device.remembered',
+      actor: { kind: 'user', id: userId },
+      subject: userId,
+      ip: ctx.ip,
+      userAgent: ctx.get('user-agent'),
+    });
+  };
 
   return async (interaction: Interaction): Promise<void> => {
     const { ctx, prompt, attempt, client } = interaction;
@@ -14,8 +36,12 @@ export function createComplete({ attempts, events, settings }: SigninPorts) {
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;
+    const amr = amrOf(attempt.proved);
     const acr = acrOf(attempt.proved);
     const known = device.read(ctx);
+    const newDevice = !attempts.knownDevice(known, accountId);
+    if (newDevice) await tellOwner(interaction, accountId);
+    if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
     await events.record({
       type: 'signin.succeeded',
       actor: { kind: 'user', id: accountId },
@@ -23,12 +49,12 @@ export function createComplete({ attempts, events, settings }: SigninPorts) {
       client: client.id,
       ip: ctx.ip,
       userAgent: ctx.get('user-agent'),
-      data: { methods: attempt.proved, ...(acr ? { acr } : {}), newDevice: !attempts.knownDevice(known, accountId) },
+      data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
     await interaction.finish({
       ...answered,
-      login: { accountId, remember: attempt.remember, amr: attempt.proved, ...(acr ? { acr } : {}) },
+      login: { accountId, remember: attempt.remember, amr, ...(acr ? { acr } : {}) },
     });
   };
 }

@@ -3,9 +3,15 @@ import type { Settings } from '../platform/config/index.ts';
 import type { AppContext } from '../platform/http/index.ts';
 
 /** The cookie that says this browser has got in before; what it is worth `credentials` decides. */
-export function deviceCookie({ issuer }: Pick<Settings, 'issuer'>) {
+export const deviceCookie = (settings: Pick<Settings, 'issuer'>) => ownCookie(settings, 'device', deviceLife);
+
+/** The cookie of a browser in which the second factor is not asked for. */
+export const rememberedCookie = (settings: Pick<Settings, 'issuer' | 'mfa'>) =>
+  ownCookie(settings, 'remembered', settings.mfa.rememberDevice);
+
+function ownCookie({ issuer }: Pick<Settings, 'issuer'>, plain: string, seconds: number) {
   const https = issuer.startsWith('https:');
-  const name = https ? '__Host-device' : 'device';
+  const name = https ? `__Host-${plain}` : plain;
   return {
     read: (ctx: AppContext): string | undefined => ctx.cookies.get(name, { signed: false }),
     write(ctx: AppContext, value: string): void {
@@ -13,7 +19,7 @@ export function deviceCookie({ issuer }: Pick<Settings, 'issuer'>) {
         httpOnly: true,
         sameSite: 'lax',
         secure: https,
-        maxAge: deviceLife * 1000,
+        maxAge: seconds * 1000,
         signed: false,
         overwrite: true,
       });

@@ -1,3 +1,4 @@
+import type { MissingFactor } from '../credentials/index.ts';
 import type { User } from '../users/index.ts';
 import type { Attempt } from './attempt.ts';
 
@@ -6,11 +7,13 @@ import type { Attempt } from './attempt.ts';
  * the attempt and routes.
  *
  * ```
- *  login ──▶ identifier ──▶ password ──┬─▶ verify ───────┐
- *              │   ▲                   ├─▶ new-password ─┤
- *  create ──▶ register ──▶ verify ─────┘                 ├──▶ done ──▶ the engine resumes
- *              │                                         │
- *             forgot ──▶ reset-sent ──▶ reset ───────────┘
+ *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
+ *              │   ▲  └───▶ passkey ───┤                                       │
+ *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ recovery ──▶ new-password ──▶├──▶ (passkey-offer) ──▶ done
+ *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
+ *             forgot ──▶ reset-sent ──▶ reset ──▶ as after the password ───────┘        done ──▶ the engine resumes
+ *
+ *  step-up: what the session proved stands, and the flow begins at the missing factor
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
  *                                └─▶ identifier … (another)
@@ -21,6 +24,12 @@ export type Step =
   | 'accounts'
   | 'identifier'
   | 'password'
+  | 'passkey'
+  | 'passkey-offer'
+  | 'totp'
+  | 'recovery'
+  | 'totp-setup'
+  | 'recovery-codes'
   | 'register'
   | 'verify'
   | 'forgot'
@@ -39,29 +48,46 @@ export interface Situation {
   attempt: Attempt;
   /** The attempt's account, once something is proved of it. */
   user?: Pick<User, 'state' | 'mayHold'> | undefined;
+  /** What this sign-in must still prove beside what it has, as `credentials` judges it. */
+  missing?: MissingFactor | undefined;
 }
 
-export function next({ prompt, signedIn, attempt, user }: Situation): Step {
+export function next({ prompt, signedIn, attempt, user, missing }: Situation): Step {
   if (prompt === 'consent' && attempt.account !== 'other') return 'consent';
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
-  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user);
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
   if (attempt.identifier) return 'password';
   return prompt === 'create' ? 'register' : 'identifier';
 }
 
-function whatTheAccountNeeds(user: Pick<User, 'state' | 'mayHold'>): Step {
-  if (user.mayHold()) return 'done';
+function whatTheAccountNeeds(
+  user: Pick<User, 'state' | 'mayHold'>,
+  attempt: Attempt,
+  missing: MissingFactor | undefined,
+): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
-  return user.state === 'PasswordResetRequired' ? 'new-password' : 'refused';
+  // Before the new password: who has only stolen the old one must not get to choose it.
+  if (missing && missing !== 'totp-setup') return missing;
+  if (user.state === 'PasswordResetRequired') {
+    // Whoever could not say the old one proves their address by a letter.
+    return attempt.proved.includes('pwd') ? 'new-password' : 'forgot';
+  }
+  if (!user.mayHold()) return 'refused';
+  if (missing) return missing;
+  if (attempt.codes?.length) return 'recovery-codes';
+  return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
 
 const provingWho: readonly Step[] = [
   'identifier',
   'password',
+  'passkey',
+  'totp',
+  'recovery',
   'register',
   'verify',
   'forgot',
@@ -71,7 +97,7 @@ const provingWho: readonly Step[] = [
 ];
 
 /** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
-const turnings: readonly Step[] = ['identifier', 'register', 'forgot'];
+const turnings: readonly Step[] = ['identifier', 'passkey', 'register', 'forgot'];
 
 /** Whether this step may be shown and answered now. */
 export function mayEnter(step: Step, situation: Situation): boolean {
@@ -79,5 +105,6 @@ export function mayEnter(step: Step, situation: Situation): boolean {
   if (step === due) return true;
   // "Not you?" where one is asked to agree.
   if (due === 'consent') return step === 'accounts' && situation.signedIn;
+  if (step === 'recovery') return due === 'totp';
   return turnings.includes(step) && provingWho.includes(due);
 }

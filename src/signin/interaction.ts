@@ -1,8 +1,11 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
+import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
 import type { User } from '../users/index.ts';
+import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
+import { rememberedCookie } from './device.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
 import type { ClientShown } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
@@ -24,6 +27,8 @@ export interface Interaction {
   sessionAccountId: string | undefined;
   grantId: string | undefined;
   attempt: Attempt;
+  /** The application asks for more than a password, whatever the person has. */
+  asksForMore: boolean;
   form: Form;
   /** The account of the attempt, or of the session, if anything of it is proved. */
   user(): Promise<User | undefined>;
@@ -34,8 +39,12 @@ export interface Interaction {
   advance(): Promise<void>;
   /** Starts over with what was typed forgotten, except for `keep` and for which account the person chose. */
   restart(keep?: Partial<Attempt>): void;
-  /** Starts over with the account's password proved. @param by.since of the password that was looked at; that of now otherwise */
-  proved(userId: string, by?: { since?: Date | undefined; remember?: boolean }): Promise<void>;
+  /**
+   * Starts over with something of the account proved.
+   * @param by.methods as RFC 8176 names them; the password otherwise
+   * @param by.since of the password that was looked at; that of now otherwise
+   */
+  proved(userId: string, by?: { methods?: string[]; since?: Date | undefined; remember?: boolean }): Promise<void>;
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
@@ -65,6 +74,19 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   const clientId = String(params.client_id);
   const metadata = (await clients.find(clientId))?.metadata;
   const attempt = await stillProved(ports.passwords, await store.load(uid));
+  const requested = requestedAcr(params);
+  const demanded = metadata?.require_mfa === true;
+  // Step-up: what the session proved need not be proved again, only what is missing.
+  if (!attempt.identifier && !attempt.restarted && session?.accountId && stepsUp(prompt as Interaction['prompt'])) {
+    const living = session.uid ? await ports.sessions.find(session.uid) : undefined;
+    // One that says of itself that it proved less than its methods amount to is not built upon.
+    if (living?.amr && acrOf(living.amr) === living.acr) {
+      attempt.userId = session.accountId;
+      attempt.proved = living.amr.filter((method) => method !== 'mfa');
+      attempt.remember = living.remember;
+      attempt.passwordSince = (await ports.passwords.changedAt(session.accountId))?.toISOString();
+    }
+  }
   // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
   if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
@@ -86,6 +108,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     sessionAccountId: session?.accountId,
     grantId,
     attempt,
+    asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
@@ -101,9 +124,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
       Object.assign(attempt, freshAttempt(), { account }, keep, { restarted: true });
     },
-    async proved(userId, { since, remember = attempt.remember } = {}) {
+    async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
-      interaction.restart({ identifier: attempt.identifier, userId, proved: ['pwd'], passwordSince, remember });
+      interaction.restart({ identifier: attempt.identifier, userId, proved: methods, passwordSince, remember });
     },
     async finish(result) {
       await store.end(uid);
@@ -129,12 +152,22 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     details.session = undefined;
   };
 
-  const situation = async (): Promise<Situation> => ({
-    prompt: prompt.name,
-    signedIn: session?.accountId !== undefined,
-    attempt,
-    user: await interaction.user(),
-  });
+  const remembered = rememberedCookie(ports.settings);
+  const situation = async (): Promise<Situation> => {
+    const user = await interaction.user();
+    const { proved } = attempt;
+    const device = remembered.read(ctx);
+    return {
+      prompt: prompt.name,
+      signedIn: session?.accountId !== undefined,
+      attempt,
+      user,
+      missing:
+        user && proved.length > 0
+          ? await ports.factors.missing({ user, proved, requested, demanded, device })
+          : undefined,
+    };
+  };
   return interaction;
 }
 

@@ -41,9 +41,9 @@ interface FormShown extends Shown {
   captcha?: Captcha | undefined;
 }
 
-const at = (uid: string, path: string) => `/signin/${encodeURIComponent(uid)}${path}`;
+export const at = (uid: string, path: string) => `/signin/${encodeURIComponent(uid)}${path}`;
 
-function shown(name: string, input: Common, fields: FieldSpec[], path = `/${name}`): FormShown {
+export function shown(name: string, input: Common, fields: FieldSpec[], path = `/${name}`): FormShown {
   return {
     page: `signin/${name}`,
     title: `signin.${name}.title`,
@@ -55,8 +55,32 @@ function shown(name: string, input: Common, fields: FieldSpec[], path = `/${name
   };
 }
 
-/** Who are you? POST /signin/:uid/identifier {identifier, remember?} */
-export function identifierPage(input: Common & { registration: boolean; remember?: boolean }) {
+/** The button "Use a passkey": POST /signin/:uid/passkey {credential, remember?}; the question: POST …/passkey/options */
+const withPasskey = (page: FormShown, { uid }: Common, { autofill = false } = {}) => ({
+  ...page,
+  passkey: { action: at(uid, '/passkey'), options: at(uid, '/passkey/options'), autofill },
+  scripts: [...(page.scripts ?? []), 'passkeys.js'],
+});
+
+/**
+ * What password managers are told of the passkeys they keep for us (WebAuthn Level 3, section 5.1.10), as the page's
+ * script reads it: the name of the method → what it is told.
+ */
+export const passkeySignals = (signals: Record<string, object>): string => JSON.stringify(signals);
+
+/**
+ * Who are you? POST /signin/:uid/identifier {identifier, remember?}
+ * @param input.unknownPasskey one that was just used and that nobody here has: its keeper may forget it
+ * @param input.autofill false after a passkey was refused: what picks one by itself would pick the same again
+ */
+export function identifierPage(
+  input: Common & {
+    registration: boolean;
+    remember?: boolean;
+    unknownPasskey?: { rpId: string; credentialId: string } | undefined;
+    autofill?: boolean;
+  },
+) {
   const fields: FieldSpec[] = [
     {
       name: 'identifier',
@@ -70,7 +94,8 @@ export function identifierPage(input: Common & { registration: boolean; remember
     ...(input.remember === false ? [] : [{ name: 'remember', type: 'checkbox' as const, required: true }]),
   ];
   return {
-    ...shown('identifier', input, fields),
+    ...withPasskey(shown('identifier', input, fields), input, { autofill: input.autofill ?? true }),
+    ...(input.unknownPasskey ? { signals: passkeySignals({ signalUnknownCredential: input.unknownPasskey }) } : {}),
     ...(input.registration ? { register: at(input.uid, '/register') } : {}),
     forgot: at(input.uid, '/forgot'),
   };
@@ -89,11 +114,33 @@ export function passwordPage(input: Common & { identifier: string; remember?: bo
     },
   ];
   return {
-    ...shown('password', input, fields),
+    ...withPasskey(shown('password', input, fields), input),
     identifier: input.identifier,
     remember: Boolean(input.remember),
     change: at(input.uid, '/identifier'),
     forgot: at(input.uid, '/forgot'),
+  };
+}
+
+/** The passkey as second factor. POST /signin/:uid/passkey {credential} */
+export function passkeyPage(input: Common & { unknownPasskey?: object | undefined }) {
+  return {
+    ...withPasskey(shown('passkey', input, []), input),
+    ...(input.unknownPasskey ? { signals: passkeySignals({ signalUnknownCredential: input.unknownPasskey }) } : {}),
+    change: at(input.uid, '/identifier'),
+  };
+}
+
+/**
+ * After a password: a passkey for the next time. POST /signin/:uid/passkey-offer {credential} or {later}; the question:
+ * POST …/passkey-offer/options. With `quietly` the browser may make one without asking, first of all.
+ */
+export function passkeyOfferPage(input: Common & { quietly?: boolean }) {
+  return {
+    ...shown('passkey-offer', input, []),
+    scripts: ['passkeys.js'],
+    options: at(input.uid, '/passkey-offer/options'),
+    quietly: input.quietly ?? true,
   };
 }
 
@@ -166,7 +213,7 @@ export function newPassword(name: string, minLength: number, label = 'label.pass
   };
 }
 
-const codeField: FieldSpec = {
+export const codeField: FieldSpec = {
   name: 'code',
   type: 'code',
   autocomplete: 'one-time-code',

@@ -3,11 +3,16 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  Factors,
+  Notices,
+  Passkeys,
   PasswordChanges,
   PasswordPolicy,
   Passwords,
   Registration,
+  RememberedDevices,
   Resets,
+  SecondFactors,
   Verification,
 } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
@@ -39,15 +44,20 @@ export interface SigninPorts {
   clients: Clients;
   resources: ResourceServers;
   passwords: Passwords;
+  passkeys: Passkeys;
   policy: PasswordPolicy;
   attempts: Attempts;
   registration: Registration;
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  factors: Factors;
+  secondFactors: SecondFactors;
+  rememberedDevices: RememberedDevices;
+  notices: Notices;
   captcha: Captcha;
-  sessions: Pick<Sessions, 'fleeting' | 'endSession'>;
-  events: Pick<Events, 'record'>;
+  sessions: Pick<Sessions, 'fleeting' | 'find' | 'endSession'>;
+  events: Pick<Events, 'record' | 'history'>;
   present: Presenter;
   csrf: Csrf;
 }

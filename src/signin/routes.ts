@@ -12,11 +12,17 @@ import { createConsentStep } from './steps/consent.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
 import { createNewPasswordStep } from './steps/new-password.ts';
+import { createPasskeyStep } from './steps/passkey.ts';
+import { createPasskeyOfferStep } from './steps/passkey-offer.ts';
 import { createPasswordStep } from './steps/password.ts';
+import { createRecoveryStep } from './steps/recovery.ts';
+import { recoveryCodesStep } from './steps/recovery-codes.ts';
 import { createRegisterStep } from './steps/register.ts';
 import { createResetStep } from './steps/reset.ts';
 import { createResetSentStep } from './steps/reset-sent.ts';
 import type { StepHandler } from './steps/step.ts';
+import { createTotpStep } from './steps/totp.ts';
+import { createTotpSetupStep } from './steps/totp-setup.ts';
 import { createVerifyStep } from './steps/verify.ts';
 
 /**
@@ -28,6 +34,7 @@ import { createVerifyStep } from './steps/verify.ts';
  * | GET  | /signin/:uid/:step        | shows a step, if the flow allows it now |
  * | POST | /signin/:uid/:step        | answers it |
  * | POST | /signin/:uid/verify/send  | sends the letter again |
+ * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
 export function createSignin(ports: SigninPorts) {
@@ -38,16 +45,24 @@ export function createSignin(ports: SigninPorts) {
     complete: createComplete(ports),
   };
   const verify = createVerifyStep(signin);
+  const passkey = createPasskeyStep(signin);
+  const passkeyOffer = createPasskeyOfferStep(signin);
   const steps: Partial<Record<Step, StepHandler>> = {
     accounts: createAccountsStep(signin),
     identifier: createIdentifierStep(signin),
     password: createPasswordStep(signin),
+    passkey,
+    'passkey-offer': passkeyOffer,
     register: createRegisterStep(signin),
     verify,
     forgot: createForgotStep(signin),
     'reset-sent': createResetSentStep(signin),
     reset: createResetStep(signin),
     'new-password': createNewPasswordStep(signin),
+    totp: createTotpStep(signin),
+    recovery: createRecoveryStep(signin),
+    'totp-setup': createTotpSetupStep(signin),
+    'recovery-codes': recoveryCodesStep,
     consent: createConsentStep(signin),
   };
 
@@ -92,6 +107,21 @@ export function createSignin(ports: SigninPorts) {
       (await interaction.mayEnter('verify')) ? verify.send(interaction) : interaction.advance(),
     ),
   );
+  for (const [step, { options }] of [
+    ['passkey', passkey],
+    ['passkey-offer', passkeyOffer],
+  ] as const) {
+    router.post(
+      `/${step}/options`,
+      csrf.guard,
+      within(async (interaction) => {
+        if (!(await interaction.mayEnter(step))) throw new Refusal('signin.out_of_turn', { kind: 'conflict' });
+        const { ctx } = interaction;
+        ctx.set('cache-control', 'no-store');
+        ctx.body = await options(interaction);
+      }),
+    );
+  }
   router.get(
     '/:step',
     within(async (interaction, step) => {

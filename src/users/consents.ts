@@ -12,7 +12,9 @@ export interface Consents {
   of(accountId: string, clientId: string): Promise<ConsentRecord | undefined>;
   /** Adds to what was allowed before. */
   give(accountId: string, clientId: string, allowed: ConsentRecord): Promise<void>;
-  withdraw(accountId: string, clientId: string): Promise<void>;
+  /** @returns whether there was one */
+  withdraw(accountId: string, clientId: string): Promise<boolean>;
+  listOf(accountId: string): Promise<(ConsentRecord & { clientId: string; givenAt: Date })[]>;
 }
 
 const union = (a: string[] = [], b: string[] = []) => [...new Set([...a, ...b])];
@@ -54,7 +56,27 @@ export function createConsents({ db, clock }: { db: Db; clock: Clock }): Consent
         );
       }),
     async withdraw(accountId, clientId) {
-      await db.query('delete from consent where account_id = $1 and client_id = $2', [accountId, clientId]);
+      const rows = await db.query('delete from consent where account_id = $1 and client_id = $2 returning 1', [
+        accountId,
+        clientId,
+      ]);
+      return rows.length === 1;
+    },
+    async listOf(accountId) {
+      const rows = await db.query<{
+        client_id: string;
+        scopes: string[];
+        claims: string[];
+        resource_scopes: Record<string, string[]>;
+        given_at: string;
+      }>('select client_id, scopes, claims, resource_scopes, given_at from consent where account_id = $1', [accountId]);
+      return rows.map((row) => ({
+        clientId: row.client_id,
+        scopes: row.scopes,
+        claims: row.claims,
+        resourceScopes: row.resource_scopes,
+        givenAt: new Date(row.given_at),
+      }));
     },
   };
 }

@@ -18,7 +18,7 @@ export interface SentLetter {
   token: string;
 }
 
-type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'registration'>>;
+type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'passkeys' | 'registration'>>;
 
 /** The room `credentials` on a database of its own, with every room below it but `mail`, whose letters are kept. */
 export async function credentialsRoom(
@@ -57,8 +57,10 @@ export async function credentialsRoom(
     branding: { name: 'Evergreen Books', color: '#000000' },
     tokens: { verificationLink: 900, resetLink: 1800 },
     registration: { mode: 'open' },
+    mfa: { administrators: 'offered', rememberDevice: 2_592_000 },
     captcha: { provider: 'altcha', when: 'suspicious' },
     limits: { registrationsSuspicious: { points: 1000, window: 600 } },
+    passkeys: { rpId: 'localhost', relatedOrigins: [], offer: true, allowedAaguids: [] },
     ...options.settings,
     passwords: {
       minLength: 8,

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
 import * as account from '../../src/account/pages.ts';
+import { passkeysPage } from '../../src/account/passkey-pages.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
 import { type BrandingInput, createBranding } from '../../src/platform/branding.ts';
@@ -42,6 +43,20 @@ const challenge = {
 const engine = (id: string, action: string, more = '') =>
   `<form id="${id}" method="post" action="${action}"><input type="hidden" name="xsrf" value="s3cr3t"/>${more}</form>`;
 
+const aPasskey = {
+  id: '1',
+  userId: 'u',
+  credentialId: 'AAAA',
+  name: undefined,
+  provider: undefined,
+  transports: [],
+  syncable: false,
+  synced: false,
+  createdAt: new Date('2026-11-19T08:00:00Z'),
+  lastUsedAt: undefined,
+  copySuspectedAt: undefined,
+};
+
 const models: Record<string, { page: string }> = {
   identifier: signin.identifierPage({ ...base, registration: true }),
   'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
@@ -51,6 +66,16 @@ const models: Record<string, { page: string }> = {
     values: { identifier: 'ada@example', remember: 'yes' },
     problems: [{ field: 'identifier', code: 'user.email_malformed' }],
   }),
+  'identifier-passkey-refused': signin.identifierPage({
+    ...base,
+    registration: true,
+    problems: [{ code: 'passkey.unknown' }],
+    unknownPasskey: { rpId: 'acme.example', credentialId: 'AAAA' },
+  }),
+  passkey: signin.passkeyPage(base),
+  'passkey-refused': signin.passkeyPage({ ...base, problems: [{ code: 'passkey.refused' }] }),
+  'passkey-offer': signin.passkeyOfferPage(base),
+  'passkey-offer-refused': signin.passkeyOfferPage({ ...base, problems: [{ code: 'passkey.kind_refused' }] }),
   password: signin.passwordPage({ ...base, identifier: email, remember: true }),
   'password-refused': signin.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
   register: signin.registerPage({
@@ -141,6 +166,18 @@ const models: Record<string, { page: string }> = {
     ],
   }),
   'account-password-changed': account.passwordChangedPage({ next: '/' }),
+  'account-passkeys': passkeysPage({ passkeys: [], signals: {}, said: 'removed' }),
+  'account-passkeys-several': passkeysPage({
+    signals: {},
+    problem: { code: 'passkey.name_refused', params: { max: 60 } },
+    refusedId: '2',
+    passkeys: [
+      { ...aPasskey, id: '1', provider: 'iCloud Keychain', synced: true, lastUsedAt: new Date('2026-11-20T17:40:00Z') },
+      { ...aPasskey, id: '2', name: long },
+      { ...aPasskey, id: '3', copySuspectedAt: new Date('2026-11-20T17:40:00Z') },
+    ],
+  }),
+  'account-passkeys-refused': passkeysPage({ passkeys: [aPasskey], signals: {}, problem: { code: 'passkey.last' } }),
   'account-elsewhere': account.elsewherePage({ next: '/' }),
 
   'sign-out': oidc.signOutPage({ form: engine('op.logoutForm', '/session/end/confirm'), client, account: email }),
@@ -273,6 +310,11 @@ export async function serveGallery(
   koa.use(securityHeaders({ https: false }));
   koa.use(views.assets.middleware);
   koa.use((ctx) => {
+    // A page's script asks for a passkey: there is none.
+    if (ctx.path.endsWith('/options')) {
+      ctx.status = 204;
+      return;
+    }
     const { locale = 'en', theme, bare } = ctx.query as Record<string, string | undefined>;
     const [, first = '', second = ''] = ctx.path.split('/');
     const params = letters[second];

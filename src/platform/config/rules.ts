@@ -105,6 +105,18 @@ const always: Rule[] = [
 
     order('passwords.min_length_alone', passwords.min_length_alone, 'passwords.max_length', passwords.max_length),
   ],
+  ({ passkeys: { rp_id }, issuer }) => {
+    const host = URL.parse(issuer)?.hostname ?? '';
+    return [
+      rp_id !== undefined &&
+        host !== rp_id &&
+        !host.endsWith(`.${rp_id}`) && [
+          'passkeys.rp_id',
+          `is ${rp_id}, but the issuer is at ${host}`,
+          'the issuer’s host, or a domain above it',
+        ],
+    ];
+  },
   ({ secrets }) => secrets.map((secret) => new Set(secret).size < 10 && ['secrets', 'is easily guessed', randomSecret]),
 ];
 

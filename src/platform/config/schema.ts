@@ -171,6 +171,38 @@ export const schema = section('All settings', {
     hashing_threads: whole(1, 64).describe('How many hashes a process computes at once'),
   }),
 
+  passkeys: section('Passkeys', {
+    rp_id: z
+      .string({ error: 'the name of a host, in small letters' })
+      .regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/, 'the name of a host, in small letters')
+      .optional()
+      .describe(
+        'The domain they belong to: the issuer’s host or one above it, as example.com for id.example.com. It cannot ' +
+          'change later: all passkeys would be lost. Default: the issuer’s host',
+      ),
+    related_origins: list(
+      z.string({ error: 'https:// and the name of a host' }).refine(isOrigin, 'https:// and the name of a host'),
+      'a list of origins, as https://example.org',
+    ).describe('Other origins of yours where the same passkeys may be used, told at /.well-known/webauthn'),
+    offer: yes().describe('Whether people who signed in with a password are offered one'),
+    allowed_aaguids: list(
+      z
+        .string({ error: 'an AAGUID' })
+        .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'an AAGUID in small letters'),
+      'a list of AAGUIDs',
+    ).describe(
+      'The only kinds of authenticators that may be registered, by AAGUID; empty for all. Attestation is asked for ' +
+        'when there are any; what an authenticator says of itself is not checked against a list of manufacturers',
+    ),
+  }),
+
+  mfa: section('The second factor', {
+    administrators: choice('required', 'offered').describe(
+      'Whether administrators must have one: those without enrol while they sign in',
+    ),
+    remember_device: duration(60).describe('How long a device that its owner wants remembered is not asked for it'),
+  }),
+
   sessions: section('How long a browser stays signed in', {
     idle: duration(60).describe('Without use'),
     absolute: duration(60).describe('In any case'),

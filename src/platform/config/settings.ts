@@ -17,15 +17,16 @@ type Written = Camel<Tree>;
  * `database.url` is absent when the embedded server is to be started; `mailbox` says whether letters end on the
  * development's page.
  */
-export type Settings = Omit<Written, 'mail' | 'demo'> & {
+export type Settings = Omit<Written, 'mail' | 'demo' | 'passkeys'> & {
   readonly mail: Written['mail'] & { readonly from: string };
   readonly demo: { readonly enabled: boolean; readonly port: number };
+  readonly passkeys: Written['passkeys'] & { readonly rpId: string };
   readonly mailbox: { readonly enabled: boolean };
 };
 
 export function settingsFrom(tree: Tree): Settings {
   const written = camelled(tree) as Written;
-  const { mail, demo, server, issuer, branding } = written;
+  const { mail, demo, server, issuer, branding, passkeys } = written;
   return frozen({
     ...written,
     mail: {
@@ -33,6 +34,7 @@ export function settingsFrom(tree: Tree): Settings {
       from: mail.from ?? `"${branding.name.replace(/["\\]/g, '')}" <no-reply@${new URL(issuer).hostname}>`,
     },
     demo: { ...demo, port: demo.port ?? (server.port === 0 ? 0 : server.port + 1) },
+    passkeys: { ...passkeys, rpId: passkeys.rpId ?? new URL(issuer).hostname },
     mailbox: { enabled: mail.smtpUrl === undefined },
   });
 }

@@ -1,20 +1,28 @@
 import { isEmail } from '../../users/index.ts';
+import type { Interaction } from '../interaction.ts';
 import { identifierPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
 import { type StepHandler, typed } from './step.ts';
 
+/** The page as its own step shows it, and others that lead back to it. */
+export const identifierModel = (
+  { settings }: Pick<SigninPorts, 'settings'>,
+  interaction: Interaction,
+  more: object = {},
+) =>
+  identifierPage({
+    uid: interaction.uid,
+    client: interaction.client,
+    registration: settings.registration.mode === 'open',
+    remember: true,
+    ...more,
+  });
+
 /**
  * Who are you? Takes any address: whether it is known shows in nothing that follows.
  */
-export function createIdentifierStep({ settings }: SigninPorts): StepHandler {
-  const page = (interaction: Parameters<StepHandler['ask']>[0], more: object = {}) =>
-    identifierPage({
-      uid: interaction.uid,
-      client: interaction.client,
-      registration: settings.registration.mode === 'open',
-      remember: true,
-      ...more,
-    });
+export function createIdentifierStep(ports: Pick<SigninPorts, 'settings'>): StepHandler {
+  const page = (interaction: Interaction, more: object) => identifierModel(ports, interaction, more);
 
   return {
     async ask(interaction) {

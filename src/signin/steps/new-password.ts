@@ -27,7 +27,7 @@ export function createNewPasswordStep({ passwordChanges, policy, present }: Sign
           ip: ctx.ip,
           locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
         });
-        await interaction.proved(attempt.userId!);
+        await interaction.proved(attempt.userId!, { methods: attempt.proved });
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }

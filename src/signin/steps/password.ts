@@ -1,5 +1,6 @@
 import { deviceCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
+import { createMayOffer } from '../later.ts';
 import { limitedPage, passwordPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
 import { most, type StepHandler } from './step.ts';
@@ -8,8 +9,10 @@ import { most, type StepHandler } from './step.ts';
  * Prove it, by password. A known and an unknown address cost the same work and meet the same words, and so does one that
  * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
-export function createPasswordStep({ settings, users, passwords, attempts, events }: SigninPorts): StepHandler {
+export function createPasswordStep(ports: SigninPorts): StepHandler {
+  const { settings, users, passwords, attempts, events } = ports;
   const device = deviceCookie(settings);
+  const mayOffer = createMayOffer(ports);
 
   const page = (interaction: Interaction, more: object = {}) =>
     passwordPage({
@@ -70,6 +73,7 @@ export function createPasswordStep({ settings, users, passwords, attempts, event
       await attempts.succeeded(reservation);
       if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
       await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
+      if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
       await interaction.advance();
     },
   };

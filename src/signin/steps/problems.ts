@@ -1,6 +1,7 @@
-import type { PasswordPolicy } from '../../credentials/index.ts';
+import type { PasswordPolicy, Whence } from '../../credentials/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
+import type { SigninPorts } from '../ports.ts';
 
 export interface Problem {
   field: string;
@@ -12,7 +13,8 @@ export interface Problem {
 const fieldOf: [RegExp, string][] = [
   [/^password\./, 'password'],
   [/^user\.email_/, 'email'],
-  [/^proof\.code_/, 'code'],
+  [/^(proof|totp|recovery)\.code_/, 'code'],
+  [/^totp\.setup_/, 'code'],
   [/^captcha\./, 'captcha'],
 ];
 
@@ -38,4 +40,11 @@ export const asker = (interaction: Interaction, locale: string) => ({
   ip: interaction.ctx.ip,
   locale,
   resume: interaction.uid,
+});
+
+/** Where something is proved or changed from. */
+export const whence = ({ present }: Pick<SigninPorts, 'present'>, { ctx, params }: Interaction): Whence => ({
+  ip: ctx.ip,
+  userAgent: ctx.get('user-agent'),
+  locale: present.locale(ctx, params.ui_locales as string | undefined),
 });

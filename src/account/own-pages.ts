@@ -1,0 +1,166 @@
+import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
+import { type QrCode, qrCode } from '../platform/qr.ts';
+import type { Page } from '../platform/views.ts';
+
+/** What people see of their own account, signed in: the sections at /account. */
+
+const paths = {
+  overview: '/account',
+  profile: '/account/profile',
+  security: '/account/security',
+  sessions: '/account/sessions',
+  applications: '/account/applications',
+  activity: '/account/activity',
+} as const;
+
+export type Section = keyof typeof paths;
+
+export interface OwnPage extends Page {
+  wide: true;
+  sections: { href: string; label: string; current: boolean }[];
+  signOut: string;
+  /** Code of what has just been done, said above the page. */
+  done?: string | undefined;
+}
+
+/** The frame of a section; pages that belong to one but stand deeper name it too. */
+export function ownPage(name: string, section: Section, input: { done?: string | undefined } = {}): OwnPage {
+  return {
+    page: `account/${name}`,
+    title: `account.${name}.title`,
+    wide: true,
+    sections: (Object.keys(paths) as Section[]).map((each) => ({
+      href: paths[each],
+      label: `account.${each}.title`,
+      current: each === section,
+    })),
+    signOut: '/logout',
+    ...(input.done ? { done: input.done } : {}),
+  };
+}
+
+export function overviewPage(input: {
+  name: string;
+  email: string;
+  secondFactor: boolean;
+  /** The organisation wants one of this person. */
+  advised: boolean;
+  sessions: number;
+  applications: number;
+}) {
+  return { ...ownPage('overview', 'overview'), ...input };
+}
+
+const names: FieldSpec[] = [
+  { name: 'given_name', autocomplete: 'given-name', maxlength: 100 },
+  { name: 'family_name', autocomplete: 'family-name', maxlength: 100 },
+  { name: 'name', label: 'label.display_name', hint: 'hint.display_name', autocomplete: 'name', maxlength: 200 },
+];
+
+/** POST /account/profile {given_name, family_name, name} */
+export function profilePage(input: Typed & { email: string; done?: string | undefined }) {
+  return {
+    ...ownPage('profile', 'profile', input),
+    email: input.email,
+    form: createForm(paths.profile, names, input),
+  };
+}
+
+/** POST /account/security/totp/remove {}, POST /account/security/recovery-codes {} */
+export function securityPage(input: {
+  password: boolean;
+  totp: { createdAt: Date; usedAt: Date | undefined } | undefined;
+  recoveryCodes: number;
+  passkeys: number;
+  /** Whether the app may be removed: not by whoever must have one. */
+  mayRemove: boolean;
+  done?: string | undefined;
+}) {
+  return { ...ownPage('security', 'security', input), ...input };
+}
+
+const code: FieldSpec = { name: 'code', type: 'code', autocomplete: 'one-time-code', required: true, maxlength: 12 };
+
+/** POST /account/security/totp {setup, code} */
+export function totpPage(input: Typed & { setup: { token: string; secret: string; uri: string } }) {
+  const { setup } = input;
+  const shown: { token: string; groups: string; qr: QrCode } = {
+    token: setup.token,
+    groups: setup.secret.replace(/(.{4})(?=.)/g, '$1 '),
+    qr: qrCode(setup.uri),
+  };
+  return {
+    ...ownPage('totp', 'security'),
+    languageUrl: '/account/security/totp',
+    setup: shown,
+    form: createForm('/account/security/totp', [code], input),
+  };
+}
+
+/** The recovery codes, this once. */
+export function codesPage(input: { codes: string[] }) {
+  return { ...ownPage('codes', 'security'), languageUrl: false as const, codes: input.codes, back: paths.security };
+}
+
+export interface DeviceShown {
+  id: string;
+  /** Such as "Firefox"; undefined when it does not say. */
+  browser: string | undefined;
+  system: string | undefined;
+  ip: string | undefined;
+}
+
+/** POST /account/sessions/end {session} · /end-others {} · /end-all {} · POST /account/devices/forget {device} */
+export function sessionsPage(input: {
+  sessions: (DeviceShown & { current: boolean; since: Date; seen: Date; applications: string[] })[];
+  devices: (DeviceShown & { seen: Date; until: Date })[];
+  done?: string | undefined;
+}) {
+  return { ...ownPage('sessions', 'sessions', input), ...input };
+}
+
+const knownScopes = new Set(['openid', 'profile', 'email', 'phone', 'address', 'offline_access']);
+
+/** POST /account/applications/withdraw {client} */
+export function applicationsPage(input: {
+  applications: { id: string; name: string; logo?: string | undefined; since: Date | undefined; scopes: string[] }[];
+  done?: string | undefined;
+}) {
+  return {
+    ...ownPage('applications', 'applications', input),
+    applications: input.applications.map(({ scopes, ...application }) => ({
+      ...application,
+      items: scopes.map((scope) => (knownScopes.has(scope) ? { code: `scope.${scope}` } : { text: scope })),
+    })),
+  };
+}
+
+export interface ActivityShown {
+  type: string;
+  at: Date;
+  application: string | undefined;
+  ip: string | undefined;
+  browser: string | undefined;
+  system: string | undefined;
+}
+
+/** @param input.older id after which the next page begins */
+export function activityPage(input: { events: ActivityShown[]; older?: string | undefined }) {
+  return {
+    ...ownPage('activity', 'activity'),
+    events: input.events,
+    ...(input.older ? { older: `${paths.activity}?before=${input.older}` } : {}),
+  };
+}
+
+/** The link of a notice. `ask` changes nothing: POST /account/not-me {token}. */
+export function notMePage(input: { state: 'ask' | 'done' | 'expired'; token?: string; what?: string; when?: Date }) {
+  const { state, token } = input;
+  return {
+    page: 'account/not-me',
+    title: `account.not-me.${state}.title`,
+    ...input,
+    forgot: '/account/forgot',
+    languageUrl: state === 'ask' ? `/account/not-me?token=${encodeURIComponent(token ?? '')}` : (false as const),
+  };
+}

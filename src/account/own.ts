@@ -1,0 +1,46 @@
+import type { AppContext } from '../platform/http/index.ts';
+import type { SignedIn, SignedInGuard } from './signed-in.ts';
+
+/** What the sections share: who is here, where from, and the way back to the page after a change. */
+export const whenceOf = (ctx: AppContext, locale: string) => ({ ip: ctx.ip, userAgent: ctx.get('user-agent'), locale });
+
+/** The person does it themselves, from here. */
+export const byPerson = (ctx: AppContext, { user }: Pick<SignedIn, 'user'>) => ({
+  actor: { kind: 'user' as const, id: user.id },
+  ip: ctx.ip,
+  userAgent: ctx.get('user-agent'),
+});
+
+/** Codes of what a page says was done, as they may come back in its query. */
+const said = new Set([
+  'profile_saved',
+  'totp_added',
+  'totp_removed',
+  'session_ended',
+  'others_ended',
+  'device_forgotten',
+  'withdrawn',
+]);
+
+export const doneOf = (ctx: AppContext): string | undefined => {
+  const done = [ctx.query.done].flat()[0];
+  return done && said.has(done) ? done : undefined;
+};
+
+/** 303, so that reloading sends nothing twice. */
+export function goTo(ctx: AppContext, path: string): void {
+  ctx.redirect(path);
+  ctx.status = 303;
+}
+
+/** A page or change for whoever is signed in. */
+export const asSelf =
+  (
+    guard: SignedInGuard,
+    work: (ctx: AppContext, self: SignedIn) => Promise<void>,
+    options?: { fresh?: boolean; back?: string },
+  ) =>
+  async (ctx: AppContext): Promise<void> => {
+    const self = await guard.demand(ctx, options);
+    if (self) await work(ctx, self);
+  };

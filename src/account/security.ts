@@ -1,0 +1,78 @@
+import { readForm } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
+import { asSelf, doneOf, goTo, whenceOf } from './own.ts';
+import { codesPage, securityPage, totpPage } from './own-pages.ts';
+import type { AccountPorts } from './ports.ts';
+import { textOf } from './request.ts';
+import type { SignedInGuard } from './signed-in.ts';
+
+const home = '/account/security';
+const setup = '/account/security/totp';
+
+/** Password, app, recovery codes. What could lock the owner out, or another in, asks for a fresh sign-in. */
+export function createSecurityPages(ports: AccountPorts, guard: SignedInGuard) {
+  const { factors, secondFactors, totp, present } = ports;
+  const fresh = { fresh: true, back: home };
+
+  return {
+    show: asSelf(guard, async (ctx, { user }) => {
+      const held = await factors.of(user.id);
+      const mayRemove = factors.mayGoWithout(user) || held.passkeys > 0;
+      present.page(ctx, securityPage({ ...held, totp: await totp.of(user.id), mayRemove, done: doneOf(ctx) }));
+    }),
+
+    showSetup: asSelf(
+      guard,
+      async (ctx, { user }) => {
+        if (await totp.of(user.id)) return goTo(ctx, home);
+        present.page(ctx, totpPage({ setup: secondFactors.beginTotp(user) }));
+      },
+      { fresh: true, back: setup },
+    ),
+
+    enrol: asSelf(
+      guard,
+      async (ctx, { user }) => {
+        const form = readForm(ctx);
+        const token = textOf(form.setup);
+        try {
+          const input = { ...whenceOf(ctx, present.locale(ctx)), token, code: textOf(form.code) };
+          const codes = await secondFactors.enrolTotp(user, input);
+          if (codes.length === 0) return goTo(ctx, `${home}?done=totp_added`);
+          present.page(ctx, codesPage({ codes }));
+        } catch (error) {
+          if (!(error instanceof Refusal) || !error.code.startsWith('totp.')) throw error;
+          if (error.code === 'totp.enrolled') return goTo(ctx, home);
+          const expired = error.code === 'totp.setup_expired';
+          present.page(
+            ctx,
+            totpPage({
+              setup: expired ? secondFactors.beginTotp(user) : secondFactors.resumeTotp(user, token),
+              problems: [{ field: 'code', code: error.code }],
+            }),
+            { status: 422 },
+          );
+        }
+      },
+      { fresh: true, back: setup },
+    ),
+
+    remove: asSelf(
+      guard,
+      async (ctx, { user }) => {
+        await secondFactors.removeTotp(user, whenceOf(ctx, present.locale(ctx)));
+        goTo(ctx, `${home}?done=totp_removed`);
+      },
+      fresh,
+    ),
+
+    reissue: asSelf(
+      guard,
+      async (ctx, { user }) => {
+        const codes = await secondFactors.reissueRecoveryCodes(user, whenceOf(ctx, present.locale(ctx)));
+        present.page(ctx, codesPage({ codes }));
+      },
+      fresh,
+    ),
+  };
+}

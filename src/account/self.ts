@@ -1,0 +1,135 @@
+import { readForm } from '../platform/http/index.ts';
+import { describeAgent } from './agent.ts';
+import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { activityPage, applicationsPage, overviewPage, profilePage } from './own-pages.ts';
+import type { AccountPorts } from './ports.ts';
+import { textOf } from './request.ts';
+import { accountClientId, type SignedInGuard } from './signed-in.ts';
+
+const pageSize = 30;
+
+/** The sections about the person: overview, profile, applications, activity. */
+export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
+  const { db, users, sessions, clients, consents, events, factors, present } = ports;
+
+  /** What each application may do: by consent, by what it holds now, or both. */
+  const applicationsOf = async (userId: string) => {
+    const found = new Map<string, { since: Date | undefined; scopes: Set<string> }>();
+    const note = (clientId: string, since: Date, scopes: string[]) => {
+      if (clientId === accountClientId) return;
+      const known = found.get(clientId) ?? { since, scopes: new Set<string>() };
+      if (!known.since || since < known.since) known.since = since;
+      for (const scope of scopes) known.scopes.add(scope);
+      found.set(clientId, known);
+    };
+    for (const { clientId, givenAt, scopes, resourceScopes } of await consents.listOf(userId))
+      note(clientId, givenAt, [...scopes, ...Object.values(resourceScopes).flat()]);
+    for (const { clientId, createdAt, scopes, resourceScopes } of await sessions.grantsOf(userId))
+      note(clientId, createdAt, [...scopes, ...Object.values(resourceScopes).flat()]);
+    return Promise.all(
+      [...found].map(async ([id, { since, scopes }]) => {
+        const metadata = (await clients.find(id))?.metadata;
+        return { id, name: metadata?.client_name ?? id, logo: metadata?.logo_uri, since, scopes: [...scopes] };
+      }),
+    );
+  };
+
+  return {
+    overview: asSelf(guard, async (ctx, { user }) => {
+      const held = await factors.of(user.id);
+      const secondFactor = held.totp || held.passkeys > 0;
+      present.page(
+        ctx,
+        overviewPage({
+          name: user.displayName(),
+          email: user.email ?? '',
+          secondFactor,
+          advised: !secondFactor && user.administrator,
+          sessions: (await sessions.listOf(user.id)).length,
+          applications: (await applicationsOf(user.id)).length,
+        }),
+      );
+    }),
+
+    profile: asSelf(guard, async (ctx, { user }) => {
+      const { givenName, familyName, name, email } = user;
+      const values = { given_name: givenName ?? '', family_name: familyName ?? '', name: name ?? '' };
+      present.page(ctx, profilePage({ email: email ?? '', values, done: doneOf(ctx) }));
+    }),
+
+    saveProfile: asSelf(
+      guard,
+      async (ctx, self) => {
+        const form = readForm(ctx);
+        const limits = { given_name: 100, family_name: 100, name: 200 } as const;
+        const problems = Object.entries(limits).flatMap(([field, max]) =>
+          textOf(form[field]).length > max ? [{ field, code: 'field.too_long', params: { max } }] : [],
+        );
+        if (problems.length > 0) {
+          const values = Object.fromEntries(Object.keys(limits).map((field) => [field, textOf(form[field])]));
+          return present.page(ctx, profilePage({ email: self.user.email ?? '', values, problems }), { status: 422 });
+        }
+        await users.update(self.user.id, byPerson(ctx, self), (user) => {
+          user.givenName = oneLine(form.given_name);
+          user.familyName = oneLine(form.family_name);
+          user.name = oneLine(form.name);
+        });
+        goTo(ctx, '/account/profile?done=profile_saved');
+      },
+      { back: '/account/profile' },
+    ),
+
+    applications: asSelf(guard, async (ctx, { user }) => {
+      present.page(ctx, applicationsPage({ applications: await applicationsOf(user.id), done: doneOf(ctx) }));
+    }),
+
+    withdraw: asSelf(
+      guard,
+      async (ctx, self) => {
+        const client = textOf(readForm(ctx).client);
+        const { id } = self.user;
+        await db.transact(async () => {
+          const grants = (await sessions.grantsOf(id)).filter(({ clientId }) => clientId === client);
+          const withdrawn = await consents.withdraw(id, client);
+          for (const grant of grants) await sessions.endGrant(grant.id, 'consent.withdrawn');
+          if (!withdrawn && grants.length === 0) return;
+          await events.record({ type: 'consent.withdrawn', ...byPerson(ctx, self), subject: id, client });
+        });
+        goTo(ctx, '/account/applications?done=withdrawn');
+      },
+      { back: '/account/applications' },
+    ),
+
+    activity: asSelf(guard, async (ctx, { user }) => {
+      const before = textOf(ctx.query.before);
+      const rows = await events.history({
+        subject: user.id,
+        limit: pageSize + 1,
+        ...(/^[0-9a-f-]{36}$/.test(before) ? { before } : {}),
+      });
+      const shown = rows.slice(0, pageSize);
+      present.page(
+        ctx,
+        activityPage({
+          events: await Promise.all(
+            shown.map(async ({ type, at, client, ip, userAgent }) => ({
+              ...{ type, at, ip },
+              ...describeAgent(userAgent),
+              application:
+                client && client !== accountClientId
+                  ? ((await clients.find(client))?.metadata.client_name ?? client)
+                  : undefined,
+            })),
+          ),
+          older: rows.length > pageSize ? shown.at(-1)?.id : undefined,
+        }),
+      );
+    }),
+  };
+}
+
+/** A name is one line, whatever was pasted; an empty one is none. */
+const oneLine = (text: string | undefined): string | null =>
+  textOf(text)
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .trim() || null;

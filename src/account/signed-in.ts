@@ -1,0 +1,114 @@
+import type { Provider } from 'oidc-provider';
+import type { Clients } from '../clients/index.ts';
+import type { AppContext } from '../platform/http/index.ts';
+import type { Clock } from '../platform/index.ts';
+import type { User, Users } from '../users/index.ts';
+
+/** Who is at the account pages, and by which session. */
+export interface SignedIn {
+  user: User;
+  session: { uid: string; authTime: Date; acr: string | undefined };
+}
+
+export interface SignedInGuard {
+  /**
+   * Who is signed in here. Without a session, or with `fresh` and one that is older than {@link freshSeconds}, the
+   * browser is sent to sign in and comes back to the page.
+   * @param options.back path below /account to come back to; that of the request otherwise
+   * @returns undefined when the browser was sent away: there is nothing more to do
+   */
+  demand(ctx: AppContext, options?: { fresh?: boolean; back?: string }): Promise<SignedIn | undefined>;
+  /** Whether the sign-in is recent enough for a change that matters. */
+  isFresh(known: SignedIn): boolean;
+  /** Who is signed in here, if anybody. */
+  look(ctx: AppContext): Promise<SignedIn | undefined>;
+  /** Where the browser comes back to after the sign-in: GET {@link callback}. */
+  back(ctx: AppContext): Promise<void>;
+}
+
+/** Before a change that could lock the owner out or let another in, the person proves again who they are. */
+export const freshSeconds = 10 * 60;
+
+export const accountClientId = 'cardea-account';
+export const callback = '/account/signed-in';
+
+/** Only our own pages: the state comes back from the browser, and no link of ours may lead elsewhere. */
+const isOwnPath = (path: string): boolean => /^\/account(\/[a-z-]+)*$/.test(path);
+
+/**
+ * The account pages sign people in as any application does, by /authorize, so that every rule of the sign-in holds for
+ * them too. All they need of it is the session, so they ask for `response_type=none` and are handed no token.
+ */
+export function createSignedInGuard(deps: {
+  provider(): Provider;
+  users: Pick<Users, 'byId'>;
+  clock: Clock;
+  issuer: string;
+}): SignedInGuard {
+  const { provider, users, clock, issuer } = deps;
+
+  const look: SignedInGuard['look'] = async (ctx) => {
+    const session = await provider().Session.get(ctx as never);
+    const user = session.accountId ? await users.byId(session.accountId) : undefined;
+    if (!user?.mayHold()) return undefined;
+    const { uid, acr } = session as unknown as { uid: string; acr?: string };
+    return { user, session: { uid, acr, authTime: new Date((session.authTime() ?? 0) * 1000) } };
+  };
+
+  const isFresh: SignedInGuard['isFresh'] = ({ session }) =>
+    (clock.now().getTime() - session.authTime.getTime()) / 1000 <= freshSeconds;
+
+  return {
+    look,
+    isFresh,
+    async demand(ctx, { fresh = false, back = ctx.path } = {}) {
+      const known = await look(ctx);
+      if (known && (!fresh || isFresh(known))) return known;
+      const query = new URLSearchParams({
+        client_id: accountClientId,
+        response_type: 'none',
+        redirect_uri: `${issuer}${callback}`,
+        scope: 'openid',
+        state: isOwnPath(back) ? back : '/account',
+        ...(fresh ? { max_age: String(freshSeconds) } : {}),
+      });
+      ctx.redirect(`/authorize?${query}`);
+      ctx.status = 303;
+      return undefined;
+    },
+    async back(ctx) {
+      const state = [ctx.query.state].flat()[0] ?? '';
+      // Whoever turned back has not signed in: the front page, not the same question again.
+      const to = ctx.query.error === undefined ? '/account' : '/';
+      ctx.redirect(ctx.query.error === undefined && isOwnPath(state) ? state : to);
+      ctx.status = 303;
+    },
+  };
+}
+
+/** Makes the account pages known as an application of the house; corrects what has changed since. */
+export async function registerAccountClient(clients: Clients, { issuer, name }: { issuer: string; name: string }) {
+  const metadata = {
+    client_id: accountClientId,
+    client_name: name,
+    client_uri: `${issuer}/account`,
+    redirect_uris: [`${issuer}${callback}`],
+    response_types: ['none'],
+    grant_types: [] as string[],
+    token_endpoint_auth_method: 'none',
+    application_type: 'web' as const,
+    first_party: true,
+  };
+  const by = { actor: { kind: 'system' as const }, reason: 'account pages' };
+  const known = (await clients.list()).find(({ metadata: { client_id } }) => client_id === accountClientId);
+  if (!known) return void (await clients.add(metadata, by).catch(ignoreRace));
+  const same = (Object.keys(metadata) as (keyof typeof metadata)[]).every(
+    (key) => JSON.stringify(known.metadata[key]) === JSON.stringify(metadata[key]),
+  );
+  if (!same) await clients.replace(metadata, by);
+}
+
+/** Of several processes at their first start one makes the client. */
+const ignoreRace = (error: unknown) => {
+  if ((error as { code?: string }).code !== 'client.exists') throw error;
+};

@@ -1,0 +1,140 @@
+import type { Events } from '../events/index.ts';
+import type { Mail, SecurityNotice } from '../mail/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import { type Clock, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { User, Users } from '../users/index.ts';
+import type { Links } from './journeys.ts';
+import type { Passwords } from './passwords.ts';
+import type { Proofs } from './proofs.ts';
+import type { RecoveryCodes } from './recovery-codes.ts';
+import type { RememberedDevices } from './remembered-devices.ts';
+import type { Resets } from './resets.ts';
+
+/** Letters that tell the owner after the fact, each with a link for "this was not me". */
+export interface Notices {
+  /** Tells the owner, in the open transaction; without an address nobody. */
+  tell(
+    user: Pick<User, 'id' | 'email' | 'locale'>,
+    what: SecurityNotice,
+    at: { locale: string; ip: string; userAgent?: string | undefined },
+  ): Promise<void>;
+  /** A link for a letter of another kind. */
+  link(userId: string, what: SecurityNotice | 'password-changed'): Promise<string>;
+  /** What a GET of the link shows; changes nothing. @throws Refusal `notice.link_refused` (invalid) */
+  peek(link: string): Promise<{ what: string; sentAt: Date }>;
+  /**
+   * It was not the owner. The password is void, every session, grant and remembered device ends, and so do the keys and
+   * recovery codes made since; then a letter for a new password goes to the owner.
+   *
+   * Whoever reads the owner's mail gets no further by this than by asking for that letter: a second factor, once
+   * enrolled, stays and is asked for, even if it was what the notice told of.
+   * @throws Refusal `notice.link_refused` (invalid): unknown, used or expired
+   */
+  lock(input: { link: string; ip: string; locale: string }): Promise<void>;
+  tidy(): Promise<void>;
+}
+
+const linkSeconds = 14 * 24 * 60 * 60;
+/** The notice follows what it tells of within a transaction, and clocks of several processes differ. */
+const leadSeconds = 60;
+
+export function createNotices(deps: {
+  db: Db;
+  clock: Clock;
+  mail: Pick<Mail, 'send'>;
+  events: Pick<Events, 'record'>;
+  users: Pick<Users, 'byId' | 'change'>;
+  sessions: Pick<Sessions, 'endAllOf'>;
+  passwords: Pick<Passwords, 'remove'>;
+  proofs: Pick<Proofs, 'revoke'>;
+  recoveryCodes: Pick<RecoveryCodes, 'remove'>;
+  rememberedDevices: Pick<RememberedDevices, 'forgetAll'>;
+  links: Links;
+  /** Set once it is built: it needs this room's letters itself. */
+  resets(): Pick<Resets, 'request'>;
+}): Notices {
+  const { db, clock, mail, events, users, sessions, links } = deps;
+  const refused = () => new Refusal('notice.link_refused', { kind: 'invalid' });
+
+  const link: Notices['link'] = async (userId, what) => {
+    const token = randomToken();
+    const now = clock.now();
+    await db.query(
+      'insert into security_notice (link_hash, user_id, what, sent_at, expires_at) values ($1, $2, $3, $4, $5)',
+      [sha256(token), userId, what, now, secondsAfter(now, linkSeconds)],
+    );
+    return links.notMe(token);
+  };
+
+  const stop = async (userId: string, since: Date, ip: string): Promise<User | undefined> => {
+    const user = await users.byId(userId);
+    if (!user || user.isStopped()) return undefined;
+    // Anonymous: whoever holds the link need not be the owner.
+    const by = { actor: { kind: 'anonymous' as const }, ip, reason: 'notice.not_me' };
+    // The old password must not be what the new one is chosen with: the thief may be who knows it.
+    await deps.passwords.remove(userId);
+    if (user.may('requirePasswordReset')) await users.change(userId, 'requirePasswordReset', by);
+    else await sessions.endAllOf(userId, 'user.locked');
+    await deps.proofs.revoke(userId);
+    await deps.rememberedDevices.forgetAll(userId);
+    await deps.recoveryCodes.remove(userId, { since });
+    await db.query('delete from passkey where user_id = $1 and created_at >= $2', [userId, since]);
+    await events.record({ type: 'user.locked', ...by, subject: userId });
+    return user;
+  };
+
+  return {
+    link,
+
+    async tell(user, what, { locale, ip, userAgent }) {
+      if (!user.email) return;
+      const { email } = user;
+      await db.transact(async () =>
+        mail.send('security-notice', {
+          to: email,
+          locale: user.locale ?? locale,
+          params: { what, when: clock.now(), ip, device: userAgent ?? '', link: await link(user.id, what) },
+        }),
+      );
+    },
+
+    async peek(token) {
+      const [row] = await db.query<{ what: string; sent_at: string }>(
+        'select what, sent_at from security_notice where link_hash = $1 and used_at is null and expires_at > $2',
+        [sha256(token), clock.now()],
+      );
+      if (!row) throw refused();
+      return { what: row.what, sentAt: new Date(row.sent_at) };
+    },
+
+    async lock({ link: token, ip, locale }) {
+      const user = await db.transact(async () => {
+        const now = clock.now();
+        const [used] = await db.query<{ user_id: string; sent_at: string }>(
+          `update security_notice set used_at = $2 where link_hash = $1 and used_at is null and expires_at > $2
+             returning user_id, sent_at`,
+          [sha256(token), now],
+        );
+        if (!used) throw refused();
+        // The other letters told of the same trouble: each would end the owner's recovery anew.
+        await db.query('update security_notice set used_at = $2 where user_id = $1 and used_at is null', [
+          used.user_id,
+          now,
+        ]);
+        return stop(used.user_id, secondsAfter(new Date(used.sent_at), -leadSeconds), ip);
+      });
+      if (!user?.email) return;
+      try {
+        await deps.resets().request({ email: user.email, ip, locale });
+      } catch (error) {
+        // Too many letters there: the page leads to where one is asked for later.
+        if (!(error instanceof Refusal && error.kind === 'limited')) throw error;
+      }
+    },
+
+    async tidy() {
+      await db.query('delete from security_notice where expires_at <= $1', [clock.now()]);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { type VerifiedRegistrationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
+import { isDuplicate } from '../../platform/db/index.ts';
+import { newId, Refusal } from '../../platform/index.ts';
+import { byThemselves } from '../journeys.ts';
+import { readCreated } from './answer.ts';
+import type { createChallenges } from './challenges.ts';
+import { algorithms, type PasskeyPorts, type Passkeys } from './ports.ts';
+import { providerOf } from './providers.ts';
+import type { PasskeyStore } from './store.ts';
+
+/** Passkeys of one person: more than anybody has devices, fewer than would make a list of them useless. */
+const most = 50;
+
+/** Registering a new credential, WebAuthn Level 3, section 7.1. */
+export function createRegister(
+  ports: PasskeyPorts & { store: PasskeyStore; challenges: ReturnType<typeof createChallenges> },
+): Passkeys['register'] {
+  const { db, clock, events, users, tell, store, challenges, settings } = ports;
+
+  return async ({ response: posted, scope, userId, from }) => {
+    const { response, challenge } = readCreated(posted);
+    const made = await challenges.take(scope, challenge);
+    if (made?.for !== 'create' || made.userId !== userId) throw new Refusal('passkey.expired', { kind: 'invalid' });
+
+    let verified: VerifiedRegistrationResponse;
+    try {
+      verified = await verifyRegistrationResponse({
+        response,
+        expectedChallenge: challenge,
+        expectedOrigin: [...settings.origins],
+        expectedRPID: settings.rpId,
+        requireUserPresence: !made.conditional,
+        requireUserVerification: !made.conditional,
+        supportedAlgorithmIDs: algorithms,
+      });
+    } catch (cause) {
+      throw new Refusal('passkey.refused', { kind: 'invalid', cause });
+    }
+    const info = verified.registrationInfo;
+    // The id that is kept is the one the authenticator signed for, not the one that stands beside it.
+    if (!verified.verified || !info || info.credential.id !== response.id)
+      throw new Refusal('passkey.refused', { kind: 'invalid' });
+    const { credential, aaguid } = info;
+    if (settings.allowedAaguids.length > 0 && !settings.allowedAaguids.includes(aaguid.toLowerCase()))
+      throw new Refusal('passkey.kind_refused', { kind: 'invalid' });
+
+    const id = newId();
+    try {
+      await db.transact(async () => {
+        if ((await store.lockOf(userId)).length >= most) throw new Refusal('passkey.too_many', { kind: 'conflict' });
+        await store.insert({
+          id,
+          userId,
+          credentialId: credential.id,
+          publicKey: credential.publicKey,
+          signCount: credential.counter,
+          transports: response.response.transports ?? [],
+          aaguid,
+          syncable: info.credentialDeviceType === 'multiDevice',
+          synced: info.credentialBackedUp,
+          at: clock.now(),
+        });
+        const name = providerOf(aaguid);
+        await events.record({
+          type: 'credential.added',
+          ...byThemselves(userId, from.ip),
+          subject: userId,
+          data: { kind: 'passkey', credential: id, ...(name ? { name } : {}) },
+        });
+        const user = await users.byId(userId);
+        if (user) await tell(user, 'passkey-added', from);
+      });
+    } catch (error) {
+      // Step 26: a credential belongs to one account, whoever comes second.
+      if (isDuplicate(error, 'passkey_credential_id_key')) throw new Refusal('passkey.known', { kind: 'conflict' });
+      throw error;
+    }
+    return (await store.byCredential(credential.id))!;
+  };
+}
