@@ -1,5 +1,5 @@
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
-import { type QrCode, qrCode } from '../platform/qr.ts';
+import { inGroups, type QrCode, qrCode } from '../platform/qr.ts';
 import type { Page } from '../platform/views.ts';
 
 /** What people see of their own account, signed in: the sections at /account. */
@@ -86,7 +86,7 @@ export function totpPage(input: Typed & { setup: { token: string; secret: string
   const { setup } = input;
   const shown: { token: string; groups: string; qr: QrCode } = {
     token: setup.token,
-    groups: setup.secret.replace(/(.{4})(?=.)/g, '$1 '),
+    groups: inGroups(setup.secret),
     qr: qrCode(setup.uri),
   };
   return {

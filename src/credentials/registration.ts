@@ -10,12 +10,18 @@ export interface Registration {
   /**
    * Makes an account that waits for its address to be proved, or tells the owner of the address that there is one:
    * the same answer after the same time.
+   * @param input.password none for who will make a passkey once the address is proved
    * @returns the browser's handle, with which the letter's code is given to `verification`
    * @throws Refusal `registration.closed` (forbidden), `user.email_malformed`, `password.…` (invalid), `limit.exceeded`,
    *   `mail.too_many` (limited), `credential.busy` (unavailable)
    */
   register(
-    input: Asker & { email: string; password: string; profile?: Profile; termsVersion?: string | undefined },
+    input: Asker & {
+      email: string;
+      password?: string | undefined;
+      profile?: Profile;
+      termsVersion?: string | undefined;
+    },
   ): Promise<{ handle: string }>;
   /** Sends the letter again, whichever it was. Throws as {@link register}. */
   again(input: Asker & { email: string; handle: string }): Promise<{ handle: string }>;
@@ -52,26 +58,29 @@ export function createRegistration(ports: Ports): Registration {
       const { email, password, profile = {}, termsVersion, ip, locale } = input;
       if (settings.registration !== 'open') throw new Refusal('registration.closed', { kind: 'forbidden' });
       if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });
-      await policy.demand(password, { email, names: [profile.name, profile.givenName, profile.familyName] });
+      if (password !== undefined)
+        await policy.demand(password, { email, names: [profile.name, profile.givenName, profile.familyName] });
       await captcha.seen({ kind: 'registration', ip });
       await limits.demand(budgets.registrations, addressKey(ip));
       await countLetter(ports, ip, email);
 
-      const make = (prepared: { hash: string }) =>
+      const make = (prepared: { hash: string } | undefined) =>
         db.transact(async () => {
           const existing = await users.byEmail(email);
           if (existing) return tellOwner(existing, input);
           const fresh = { ...profile, email, locale, termsVersion, state: 'Unverified' } as const;
           const user = await users.create(fresh, anonymously(ip));
-          await passwords.store(user.id, prepared);
           const by = { ...byThemselves(user.id, ip), subject: user.id };
           await events.record({ type: 'user.registered', ...by, data: { from: 'Created', to: 'Unverified' } });
-          await events.record({ type: 'credential.added', ...by, data: { kind: 'password' } });
+          if (prepared) {
+            await passwords.store(user.id, prepared);
+            await events.record({ type: 'credential.added', ...by, data: { kind: 'password' } });
+          }
           return sendProof(user, input);
         });
 
       return evenly(settings.evenAnswer, async () => {
-        const prepared = await passwords.prepare(password);
+        const prepared = password === undefined ? undefined : await passwords.prepare(password);
         const handle = await make(prepared).catch((error: unknown) => {
           // Somebody registered the same address at the same moment: now it is one that has an account.
           if (error instanceof Refusal && error.code === 'user.email_taken') return make(prepared);

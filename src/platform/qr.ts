@@ -20,3 +20,6 @@ export function qrCode(text: string): QrCode {
   }
   return { size, path };
 }
+
+/** A secret as people copy it by hand: four letters at a time. */
+export const inGroups = (secret: string): string => secret.replace(/(.{4})(?=.)/g, '$1 ');

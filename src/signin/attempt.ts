@@ -24,8 +24,10 @@ export interface Attempt {
   restarted?: boolean;
   /** What the person chose at the account question. */
   account?: 'continue' | 'other' | undefined;
-  /** A letter with a code is on its way: for what, and by which handle of this browser its code is redeemed. */
-  letter?: { purpose: 'verify' | 'reset'; handle: string; address: string; registered?: boolean } | undefined;
+  /** A letter with a code is on its way: for what, and by which handle of this browser its code is redeemed; `passkey`: one is made next. */
+  letter?:
+    | { purpose: 'verify' | 'reset'; handle: string; address: string; registered?: boolean; passkey?: boolean }
+    | undefined;
   /** The code for a reset was right: what the new password is set with. */
   reset?: { ticket: string } | undefined;
 }

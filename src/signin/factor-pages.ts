@@ -1,4 +1,4 @@
-import { qrCode } from '../platform/qr.ts';
+import { inGroups, qrCode } from '../platform/qr.ts';
 import { at, type Common, codeField, shown } from './pages.ts';
 
 /** What the second factor shows on its way; the account pages have their own around the same partials. */
@@ -57,6 +57,3 @@ export function totpSetupPage(input: Common & { setup: { token: string; secret: 
 export function recoveryCodesPage(input: Common & { codes: string[] }) {
   return { ...shown('recovery-codes', input, []), codes: input.codes };
 }
-
-/** A secret as people copy it: four letters at a time. */
-export const inGroups = (secret: string): string => secret.replace(/(.{4})(?=.)/g, '$1 ');

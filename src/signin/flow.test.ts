@@ -1,65 +1,59 @@
 import { describe, expect, it } from 'vitest';
+import type { UserState } from '../users/index.ts';
+import { type Attempt, freshAttempt } from './attempt.ts';
 import { mayEnter, next, type Situation } from './flow.ts';
 
-const active = { state: 'Active', mayHold: () => true } as Situation['user'];
-const inState = (state: string) => ({ state, mayHold: () => false }) as Situation['user'];
-const attempt = (parts: Partial<Situation['attempt']> = {}) => ({ proved: [], remember: false, ...parts });
-const at = (parts: Partial<Situation>): Situation => ({
+const person = (state: UserState) => ({ state, mayHold: () => state === 'Active' });
+const situation = (attempt: Partial<Attempt> = {}, more: Partial<Situation> = {}): Situation => ({
   prompt: 'login',
   signedIn: false,
-  attempt: attempt(),
-  ...parts,
+  attempt: { ...freshAttempt(), identifier: 'ada@example.com', userId: 'ada', proved: ['pwd'], ...attempt },
+  user: person('Active'),
+  ...more,
 });
 
-describe('what comes next', () => {
-  it('asks who, then for the proof, then nothing', () => {
-    expect(next(at({}))).toBe('identifier');
-    expect(next(at({ attempt: attempt({ identifier: 'ada@example.com' }) }))).toBe('password');
-    expect(next(at({ attempt: attempt({ proved: ['pwd'], userId: 'u' }), user: active }))).toBe('done');
+describe('after the first factor', () => {
+  it('the second is asked for, and nothing else may be entered', () => {
+    const due = situation({ codes: ['x'], offer: 'passkey' }, { missing: 'totp' });
+    expect(next(due)).toBe('totp');
+    const open = [
+      'totp-setup',
+      'recovery-codes',
+      'passkey-offer',
+      'new-password',
+      'verify',
+      'consent',
+      'done',
+    ] as const;
+    expect(open.filter((step) => mayEnter(step, due))).toEqual([]);
+    expect(['recovery', 'identifier', 'passkey'].filter((step) => mayEnter(step as 'recovery', due))).toHaveLength(3);
   });
 
-  it.each([
-    ['Created', 'verify'],
-    ['Unverified', 'verify'],
-    ['PasswordResetRequired', 'new-password'],
-    ['Suspended', 'refused'],
-    ['Deactivated', 'refused'],
-    ['Deleted', 'refused'],
-  ])('never lets an account in state %s through: %s', (state, step) => {
-    expect(next(at({ attempt: attempt({ proved: ['pwd'], userId: 'u' }), user: inState(state) }))).toBe(step);
+  it('recovery codes stand in for an app alone', () => {
+    expect(mayEnter('recovery', situation({}, { missing: 'passkey' }))).toBe(false);
+    expect(mayEnter('recovery', situation({}, { missing: 'totp-setup' }))).toBe(false);
+    expect(mayEnter('recovery', situation())).toBe(false);
   });
 
-  it('begins with the form to register when the application asks for it', () => {
-    expect(next(at({ prompt: 'create' }))).toBe('register');
+  it('who stole a password does not get to choose the next', () => {
+    const user = person('PasswordResetRequired');
+    expect(next(situation({}, { user, missing: 'totp' }))).toBe('totp');
+    expect(next(situation({ proved: ['pwd', 'otp'] }, { user }))).toBe('new-password');
+    expect(next(situation({ proved: ['hwk', 'user'] }, { user }))).toBe('forgot');
+    // A factor that is made on the way comes after it.
+    expect(next(situation({}, { user, missing: 'totp-setup' }))).toBe('new-password');
   });
 
-  it('keeps to another account once the person has chosen that', () => {
-    const other = (parts = {}) =>
-      at({ prompt: 'select_account', signedIn: true, attempt: attempt({ account: 'other', ...parts }) });
-    expect(next(at({ prompt: 'select_account', signedIn: true }))).toBe('accounts');
-    expect(next(other())).toBe('identifier');
-    expect(next({ ...other({ proved: ['pwd'], userId: 'u' }), user: active })).toBe('done');
-  });
-});
-
-describe('what may be entered', () => {
-  it('is the step that is due, and the turnings while somebody proves who they are', () => {
-    const password = at({ attempt: attempt({ identifier: 'ada@example.com' }) });
-    expect(mayEnter('password', password)).toBe(true);
-    expect(mayEnter('forgot', password)).toBe(true);
-    expect(mayEnter('register', password)).toBe(true);
+  it('what was made on the way is shown before the offer', () => {
+    const made = { codes: ['k7mzp-4dhq2'], offer: 'passkey' } as const;
+    expect(next(situation({}, { missing: 'totp-setup' }))).toBe('totp-setup');
+    expect(next(situation({ ...made, codes: [...made.codes] }))).toBe('recovery-codes');
+    expect(next(situation({ offer: 'passkey' }))).toBe('passkey-offer');
+    expect(next(situation())).toBe('done');
   });
 
-  it('is never a step ahead', () => {
-    for (const step of ['reset', 'new-password', 'verify', 'consent', 'done', 'reset-sent'] as const) {
-      expect(mayEnter(step, at({}))).toBe(false);
-    }
-  });
-
-  it('is, at the consent, only the choice of another account beside it', () => {
-    const consent = at({ prompt: 'consent', signedIn: true });
-    expect(mayEnter('consent', consent)).toBe(true);
-    expect(mayEnter('accounts', consent)).toBe(true);
-    expect(mayEnter('identifier', consent)).toBe(false);
+  it('a stopped or unproved account goes no further, whatever is missing', () => {
+    expect(next(situation({}, { user: person('Suspended') }))).toBe('refused');
+    expect(next(situation({}, { user: person('Unverified'), missing: 'totp-setup' }))).toBe('verify');
   });
 });

@@ -157,7 +157,8 @@ export const PROFILE_FIELDS: Record<string, FieldSpec> = {
 };
 
 /**
- * Make an account. POST /signin/:uid/register {email, password, terms?, altcha?, …profile fields}
+ * Make an account. POST /signin/:uid/register {email, password, terms?, altcha?, …profile fields}, or with
+ * {with: 'passkey'} instead of the password
  * @param input.fields profile fields asked for, in order, each required or not
  */
 export function registerPage(
@@ -186,7 +187,8 @@ export function registerPage(
     newPassword('password', input.minLength),
     ...(input.terms || input.privacy ? [termsField(input.terms, input.privacy)] : []),
   ];
-  return { ...shown('register', input, fields), signin: at(input.uid, '/identifier') };
+  const page = shown('register', input, fields);
+  return { ...page, scripts: [...(page.scripts ?? []), 'passkeys.js'], signin: at(input.uid, '/identifier') };
 }
 
 function termsField(terms?: string, privacy?: string): FieldSpec {

@@ -185,6 +185,43 @@ it('is the second factor where an application asks for two', { timeout: 120_000 
   await ada.context.close();
 });
 
+it('makes an account without any password', { timeout: 120_000 }, async () => {
+  const email = freshAddress();
+  const { demo, mailbox, sql } = stage.cardea;
+  const ada = await player({ autofill: false });
+  const { page } = ada;
+  await page.goto(`${demo}/sign-in`);
+  await page.click('a[href$="/register"]');
+  await page.waitForSelector('[name=with]:visible');
+  await ada.look();
+  await page.fill('[name=email]', email);
+  await page.click('[name=with]');
+  await page.waitForURL(/verify/);
+  await page.fill('[name=code]', (await mailbox.next(email, 'verify-address')).code);
+  await page.click('button.primary');
+  await page.waitForURL(/passkey-offer/);
+  await page.click('[data-passkey=create] [data-passkey-button]');
+  await page.click('button[value=allow]');
+  await page.waitForURL(`${demo}/`);
+  expect(await sql('select 1 from password join user_account on id = user_id where email = $1', [email])).toEqual([]);
+
+  await signOut(ada);
+  await page.goto(`${demo}/sign-in`);
+  await page.click('[data-passkey=get] [data-passkey-button]');
+  await page.waitForURL(`${demo}/`);
+
+  // The only way in: it stays.
+  await page.goto(`${stage.cardea.issuer}/account/passkeys`);
+  await page.click('summary:has-text("Remove")');
+  await page.click('details[open] button');
+  await page.waitForSelector('[role=alert][data-focus]');
+  expect(await page.textContent('main')).toContain('only way into your account');
+  await ada.look();
+  expect(await ada.credentials()).toHaveLength(1);
+  expect(ada.faults.filter((fault) => !fault.includes('409') && !fault.includes('422'))).toEqual([]);
+  await ada.context.close();
+});
+
 it('a suspended person is told so; one that nobody has is refused in words and forgotten', {
   timeout: 120_000,
 }, async () => {

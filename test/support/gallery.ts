@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
+import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
 import { passkeysPage } from '../../src/account/passkey-pages.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
@@ -11,6 +12,7 @@ import { securityHeaders } from '../../src/platform/http/headers.ts';
 import type { Params } from '../../src/platform/message.ts';
 import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
+import * as factor from '../../src/signin/factor-pages.ts';
 import * as signin from '../../src/signin/pages.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
@@ -56,6 +58,16 @@ const aPasskey = {
   lastUsedAt: undefined,
   copySuspectedAt: undefined,
 };
+
+const when = new Date('2026-11-21T02:04:00Z');
+const later = new Date('2026-12-21T02:04:00Z');
+const appSetup = {
+  token: 'abcdef.s3al3d',
+  secret: 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
+  uri: 'otpauth://totp/Acme:ada.lovelace%40example.com?issuer=Acme&secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP',
+};
+const codes = Array.from({ length: 10 }, (_, n) => `k7mzp-4dhq${n}`);
+const device = { id: 'd', browser: 'Firefox', system: 'Linux', ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348' };
 
 const models: Record<string, { page: string }> = {
   identifier: signin.identifierPage({ ...base, registration: true }),
@@ -141,6 +153,96 @@ const models: Record<string, { page: string }> = {
   limited: signin.limitedPage({ ...base, retryAfter: 290 }),
   done: signin.donePage({ client, back: 'https://billing.example/' }),
   'done-plain': signin.donePage({}),
+
+  totp: factor.totpPage({ ...base, identifier: email, recovery: true, passkey: true, days: 30 }),
+  'totp-refused': factor.totpPage({
+    ...base,
+    identifier: long,
+    recovery: true,
+    passkey: false,
+    problems: [{ field: 'code', code: 'totp.code_refused' }],
+  }),
+  recovery: factor.recoveryPage({ ...base, identifier: email }),
+  'recovery-refused': factor.recoveryPage({
+    ...base,
+    identifier: email,
+    problems: [{ field: 'code', code: 'recovery.code_refused' }],
+  }),
+  'totp-setup': factor.totpSetupPage({ ...base, setup: appSetup }),
+  'recovery-codes': factor.recoveryCodesPage({ ...base, codes }),
+
+  'own-overview': own.overviewPage({
+    name: 'Ada Lovelace',
+    email,
+    secondFactor: false,
+    advised: true,
+    sessions: 2,
+    applications: 0,
+  }),
+  'own-overview-long': own.overviewPage({
+    name: long,
+    email: long,
+    secondFactor: true,
+    advised: false,
+    sessions: 1,
+    applications: 12,
+  }),
+  'own-profile': own.profilePage({ email, done: 'profile_saved', values: { given_name: 'Ada' } }),
+  'own-security': own.securityPage({
+    password: true,
+    totp: { createdAt: when, usedAt: when },
+    recoveryCodes: 9,
+    passkeys: 2,
+    mayRemove: true,
+    done: 'totp_added',
+  }),
+  'own-security-bare': own.securityPage({
+    password: false,
+    totp: undefined,
+    recoveryCodes: 0,
+    passkeys: 1,
+    mayRemove: true,
+  }),
+  'own-security-must': own.securityPage({
+    password: true,
+    totp: { createdAt: when, usedAt: undefined },
+    recoveryCodes: 0,
+    passkeys: 0,
+    mayRemove: false,
+  }),
+  'own-totp': own.totpPage({ setup: appSetup, problems: [{ field: 'code', code: 'totp.setup_expired' }] }),
+  'own-codes': own.codesPage({ codes }),
+  'own-sessions': own.sessionsPage({
+    sessions: [
+      { ...device, current: true, since: when, seen: when, applications: ['Acme Billing', long] },
+      {
+        ...device,
+        browser: undefined,
+        system: undefined,
+        ip: undefined,
+        ...{ current: false, since: when, seen: when, applications: [] },
+      },
+    ],
+    devices: [{ ...device, seen: when, until: later }],
+    done: 'session_ended',
+  }),
+  'own-applications': own.applicationsPage({
+    applications: [
+      { id: 'billing', name: 'Acme Billing', since: when, scopes: ['openid', 'email', 'invoices:read'] },
+      { id: 'd', name: '<Donaudampfschifffahrt & Söhne>', since: undefined, scopes: ['openid'] },
+    ],
+  }),
+  'own-applications-none': own.applicationsPage({ applications: [], done: 'withdrawn' }),
+  'own-activity': own.activityPage({
+    events: [
+      { type: 'signin.succeeded', at: when, application: 'Acme Billing', ...device },
+      { type: 'nobody.has.words', at: when, application: undefined, ...device, browser: undefined, system: undefined },
+    ],
+    older: '01930000-0000-7000-8000-000000000000',
+  }),
+  'not-me': own.notMePage({ state: 'ask', token: 't', what: 'new-device', when }),
+  'not-me-done': own.notMePage({ state: 'done' }),
+  'not-me-expired': own.notMePage({ state: 'expired' }),
 
   'account-verify': account.verifyConfirmPage({ state: 'ask', token: 't', address: email }),
   'account-verify-plain': account.verifyConfirmPage({ state: 'ask', token: 't' }),
@@ -287,6 +389,13 @@ export const letters: Record<string, Params> = {
   'reset-password': { code: '118204', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
   'password-changed': { when: new Date('2026-11-21T02:04:00Z'), link: 'https://id.acme.example/account/forgot' },
   'choose-password': { link: 'https://id.acme.example/account/reset?token=abc' },
+  'security-notice': {
+    what: 'new-device',
+    when: new Date('2026-11-21T02:04:00Z'),
+    ip: '203.0.113.7',
+    device: 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0',
+    link: 'https://id.acme.example/account/not-me?token=abc',
+  },
   welcome: { link: 'https://id.acme.example/' },
 };
 

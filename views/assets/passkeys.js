@@ -135,6 +135,13 @@
     });
   }
 
+  // A device that can make one need not be given a password.
+  for (const part of document.querySelectorAll('[data-passkey-first]')) {
+    can('isUserVerifyingPlatformAuthenticatorAvailable').then((able) => {
+      part.hidden = !able;
+    });
+  }
+
   for (const { dataset } of document.querySelectorAll('[data-passkey-signals]')) {
     for (const [signal, facts] of Object.entries(JSON.parse(dataset.passkeySignals))) {
       PublicKeyCredential[signal]?.(facts).catch(() => {});

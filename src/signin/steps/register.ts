@@ -12,6 +12,9 @@ const columns: Record<string, 'givenName' | 'familyName' | 'name'> = {
   name: 'name',
 };
 
+/** The other button: no password, but a passkey as soon as the address is proved. */
+const withPasskey = (form: Interaction['form']): boolean => form.with === 'passkey';
+
 /** Make an account. Whether the address has one already shows neither here nor on the next page, only in the letter. */
 export function createRegisterStep({ settings, registration, policy, captcha, present }: SigninPorts): StepHandler {
   const { fields, mode, terms, termsVersion } = settings.registration;
@@ -35,7 +38,7 @@ export function createRegisterStep({ settings, registration, policy, captcha, pr
       required && !typed(form[name]) ? [{ field: name, code: 'field.missing' }] : [],
     ),
     ...(typed(form.email) ? [] : [{ field: 'email', code: 'identifier.missing' }]),
-    ...(form.password ? [] : [{ field: 'password', code: 'password.missing' }]),
+    ...(form.password || withPasskey(form) ? [] : [{ field: 'password', code: 'password.missing' }]),
     ...(agree && form.terms === undefined ? [{ field: 'terms', code: 'terms.not_accepted' }] : []),
   ];
 
@@ -48,7 +51,7 @@ export function createRegisterStep({ settings, registration, policy, captcha, pr
 
     async answer(interaction) {
       const { form, ctx } = interaction;
-      const { password: _, csrf: __, ...values } = form;
+      const { password: _, csrf: __, with: ___, ...values } = form;
       const again = async (problems: Problem[]) =>
         interaction.show(await page(interaction, { values, problems }), { status: 422 });
       const gaps = missing(form);
@@ -62,7 +65,7 @@ export function createRegisterStep({ settings, registration, policy, captcha, pr
         const { handle } = await registration.register({
           ...asker(interaction, present.locale(ctx, interaction.params.ui_locales as string | undefined)),
           email,
-          password: form.password!.slice(0, most),
+          password: withPasskey(form) ? undefined : form.password!.slice(0, most),
           profile: {
             ...Object.fromEntries(
               Object.entries(given).flatMap(([name, value]) => (columns[name] ? [[columns[name], value]] : [])),
@@ -73,7 +76,7 @@ export function createRegisterStep({ settings, registration, policy, captcha, pr
         });
         interaction.restart({
           identifier: email,
-          letter: { purpose: 'verify', handle, address: email, registered: true },
+          letter: { purpose: 'verify', handle, address: email, registered: true, passkey: withPasskey(form) },
         });
       } catch (error) {
         return again([problemOf(error, policy)]);

@@ -55,7 +55,7 @@ export function createVerifyStep({ registration, verification, policy, present, 
           ip: ctx.ip,
           locale: localeOf(interaction),
         });
-        await interaction.proved(userId);
+        await verified(interaction, userId);
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }
@@ -78,7 +78,15 @@ export function createVerifyStep({ registration, verification, policy, present, 
   async function goesOn(interaction: Interaction): Promise<boolean> {
     const { letter } = interaction.attempt;
     const userId = letter && (await verification.settled(letter.handle));
-    if (userId) await interaction.proved(userId);
+    if (userId) await verified(interaction, userId);
     return userId !== undefined;
+  }
+
+  /** What was proved before the letter stands. Who has registered chose the password here, or has only the letter's code. */
+  async function verified(interaction: Interaction, userId: string): Promise<void> {
+    const { proved, letter } = interaction.attempt;
+    const passkey = letter?.passkey === true;
+    await interaction.proved(userId, { methods: proved.length > 0 ? proved : [passkey ? 'otp' : 'pwd'] });
+    if (passkey) interaction.attempt.offer = 'passkey';
   }
 }
