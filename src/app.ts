@@ -9,7 +9,15 @@ import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
-import { createOidc, createScreens, grantMissing, home, logoutTopic, queueLogout } from './oidc/index.ts';
+import {
+  createOidc,
+  createPairwise,
+  createScreens,
+  grantMissing,
+  home,
+  logoutTopic,
+  queueLogout,
+} from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
 import { createDb, migrate } from './platform/db/index.ts';
 import {
@@ -108,6 +116,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     limits,
     userCodes: credentials.budgets.userCodes,
     clientFailures: credentials.budgets.clientFailures,
+    pairwise: await createPairwise({ db, clock }),
     log,
     screens,
     locales: views.locales,

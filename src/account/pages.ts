@@ -33,6 +33,8 @@ export function verifyConfirmPage(
     address?: string;
     /** Where to go on: the interrupted sign-in or `/`. */
     next?: string;
+    /** The interrupted sign-in, carried from the link through the form. */
+    resume?: string;
   },
 ) {
   const known = input.state === 'expired' && !input.token;
@@ -44,6 +46,7 @@ export function verifyConfirmPage(
     ...(input.token ? { languageUrl: withToken('/account/verify', input.token) } : {}),
     address: input.address,
     next: input.next,
+    resume: input.resume,
     form: createForm(input.state === 'ask' ? '/account/verify' : '/account/verify/send', known ? [email] : [], input),
   };
 }
@@ -56,6 +59,8 @@ export function resetPage(
     identifier?: string;
     state?: 'ask' | 'done' | 'expired';
     next?: string;
+    /** The interrupted sign-in, carried from the link through the form. */
+    resume?: string;
   },
 ) {
   const state = input.state ?? 'ask';
@@ -67,6 +72,7 @@ export function resetPage(
     ...(input.token ? { languageUrl: withToken('/account/reset', input.token) } : {}),
     identifier: input.identifier,
     next: input.next,
+    resume: input.resume,
     forgot: '/account/forgot',
     form: createForm('/account/reset', [{ ...fresh('password', input.minLength), autofocus: true }], input),
   };

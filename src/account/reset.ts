@@ -40,7 +40,7 @@ export function createResetPages({ resets, captcha, policy, present, settings }:
     async show(ctx: AppContext) {
       const token = textOf(ctx.query.token);
       try {
-        const { email } = await resets.peek({ link: token, ip: ctx.ip });
+        const { email } = await resets.peek({ link: token });
         const resume = textOf(ctx.query.resume);
         present.page(ctx, resetPage({ token, minLength, identifier: email, ...(resume ? { resume } : {}) }));
       } catch (error) {
@@ -65,7 +65,7 @@ export function createResetPages({ resets, captcha, policy, present, settings }:
         if (isDead(error)) return dead(ctx);
         if (!(error instanceof Refusal) || !error.code.startsWith('password.')) throw error;
         const { minimum: min, maximum: max } = policy.lengths();
-        const { email } = await resets.peek({ link: token, ip: ctx.ip });
+        const { email } = await resets.peek({ link: token });
         present.page(
           ctx,
           resetPage({

@@ -16,7 +16,7 @@ export function createVerifyPages({ verification, present, settings }: AccountPo
     async show(ctx: AppContext) {
       const link = textOf(ctx.query.token);
       try {
-        const { email } = await verification.peek({ link, ip: ctx.ip });
+        const { email } = await verification.peek({ link });
         const resume = textOf(ctx.query.resume);
         present.page(
           ctx,

@@ -40,10 +40,7 @@ export interface Resets {
     ip: string;
   }): Promise<{ ticket: string; userId: string; email: string }>;
   /** What a GET of the link shows; changes nothing. @throws Refusal `proof.link_refused` (invalid), `limit.exceeded` */
-  peek(input: {
-    link: string;
-    ip: string;
-  }): Promise<{ userId: string; email: string; purpose: ProofPurpose; expiresAt: Date }>;
+  peek(input: { link: string }): Promise<{ userId: string; email: string; purpose: ProofPurpose; expiresAt: Date }>;
   /**
    * Sets the password, proves the address, lets the account go on (PasswordResetRequired, Unverified and Created become
    * Active), ends every session and writes the owner a letter, in one transaction.
@@ -107,8 +104,7 @@ export function createResets(ports: Ports): Resets {
       return { ticket: proofs.toTicket(proof), userId: proof.userId, email: proof.email };
     },
 
-    async peek({ link, ip }) {
-      await countCode(ports, ip);
+    async peek({ link }) {
       const proof = await proofs.peekLink(link, purposes);
       const { userId, email, purpose, expiresAt } = proof;
       await personOf(ports, proof);

@@ -35,7 +35,7 @@ export interface Verification {
   /** Who waits in this browser and has opened the letter's link meanwhile; undefined while they have not. */
   settled(handle: string): Promise<string | undefined>;
   /** What a GET of the link shows; changes nothing. @throws Refusal `proof.link_refused` (invalid), `proof.spent`, `limit.exceeded` */
-  peek(input: { link: string; ip: string }): Promise<{ email: string; expiresAt: Date }>;
+  peek(input: { link: string }): Promise<{ email: string; expiresAt: Date }>;
   /**
    * The link, by a POST.
    * @returns `sameBrowser`: it was opened where the letter was asked for, whose sign-in may go on. Elsewhere nobody is
@@ -108,8 +108,7 @@ export function createVerification(ports: Ports): Verification {
 
     settled: (handle) => proofs.settled(handle, purpose),
 
-    async peek({ link, ip }) {
-      await countCode(ports, ip);
+    async peek({ link }) {
       const proof = await proofs.peekLink(link, purpose);
       await personOf(ports, proof);
       return { email: proof.email, expiresAt: proof.expiresAt };

@@ -6,6 +6,7 @@ import type { Vault } from '../platform/index.ts';
 import { claimsByScope } from './claims.ts';
 import { type FeaturePorts, features } from './features.ts';
 import { bodyLimits, createFetch } from './outbound.ts';
+import type { PairwiseIdentifier } from './pairwise.ts';
 import { createPrompts } from './prompts.ts';
 
 export interface ConfigurationPorts extends FeaturePorts {
@@ -14,6 +15,7 @@ export interface ConfigurationPorts extends FeaturePorts {
   vault: Vault;
   /** The languages of the pages. */
   locales: string[];
+  pairwise: PairwiseIdentifier;
   findAccount: Configuration['findAccount'];
   loadExistingGrant: Configuration['loadExistingGrant'];
   renderError: Configuration['renderError'];
@@ -83,8 +85,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
     claims: claimsByScope,
     acrValues,
     subjectTypes: ['public', 'pairwise'],
-    pairwiseIdentifier: async (_ctx, accountId, client) =>
-      vault.mac(`${client.sectorIdentifier}:${accountId}`, 'pairwise'),
+    pairwiseIdentifier: ports.pairwise as Configuration['pairwiseIdentifier'],
     // A scope asks for its claims at userinfo; the ID token carries them only when asked (Core 1.0, section 5.4).
     conformIdTokenClaims: true,
     extraParams: [],

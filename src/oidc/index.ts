@@ -8,4 +8,5 @@ export type { TokenEndpoints } from './engine-internals.ts';
 export { grantMissing, type Missing } from './grants.ts';
 export { home } from './home.ts';
 export { createOidc, type Oidc } from './oidc.ts';
+export { createPairwise } from './pairwise.ts';
 export { createScreens, type Screens } from './screens.ts';

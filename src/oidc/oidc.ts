@@ -21,6 +21,7 @@ import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
+import type { PairwiseIdentifier } from './pairwise.ts';
 import { postedRequests } from './posted.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
 import { refuseLateReplays } from './replays.ts';
@@ -42,6 +43,8 @@ export interface OidcPorts {
   userCodes: Budget;
   /** How many wrong client secrets may come from one address. */
   clientFailures: Budget;
+  /** The subject an application knows a person by, when it must not be that of others. */
+  pairwise: PairwiseIdentifier;
   log: Log;
   screens: Screens;
   /** The languages of the pages. */
