@@ -19,7 +19,7 @@ import type {
 import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import type { AppContext, Csrf, Presenter } from '../platform/http/index.ts';
+import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Consents, Users } from '../users/index.ts';
