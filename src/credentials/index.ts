@@ -12,7 +12,7 @@ export type { CaptchaChallenge } from './captcha-provider.ts';
 export { widgetHosts } from './captcha-siteverify.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
-export type { Cost } from './hashing.ts';
+export type { Cost, HashingLoad } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
 export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
