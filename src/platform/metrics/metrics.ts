@@ -86,6 +86,8 @@ export function createMetrics(): Metrics {
         async collect() {
           const found = readings(await read());
           this.reset();
+          // Without labels a reset says 0, and what is not known is not 0.
+          this.remove({});
           for (const [labels, value] of found) this.set(bounded(labels), value);
         },
       });
