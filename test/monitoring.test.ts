@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import { type Cardea, freePorts, startCardea } from './support/cardea.ts';
 import { createClient } from './support/client.ts';
+import { freshDatabase } from './support/database.ts';
 import { freshAddress, PASSWORD, registerAndVerify } from './support/flows.ts';
 import { eventually } from './support/ground.ts';
 import { type Scrape, scrape } from './support/metrics.ts';
 import { ADA, authorize, bootstrap, clients, createPerson, ORDERS, STOCK } from './support/seeds.ts';
 import { tokenClient } from './support/token-client.ts';
 import { createWalker } from './support/walker.ts';
+import { startWire, wireToDatabase } from './support/wire.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 });
 
@@ -230,6 +232,48 @@ function problemsOf(expr: string, names: Scrape['names']): string[] {
     if (!fromPrometheus.has(label) && seen.size > 0 && !seen.has(label)) problems.push(`nothing has a label ${label}`);
   return problems;
 }
+
+describe('stores out of reach', () => {
+  it('are told as down, in time, and as up again', async () => {
+    const database = await freshDatabase();
+    const toDatabase = await wireToDatabase(database.url);
+    const { hostname: host, port: redisPort } = new URL(inject('redisUrl') || 'redis://127.0.0.1:9');
+    const toRedis = await startWire({ host, port: Number(redisPort) });
+    const [free] = await freePorts(1);
+    const port = `http://127.0.0.1:${free}`;
+    const cut = await startCardea({
+      settings: { demo: { enabled: false } },
+      env: {
+        CARDEA_METRICS_PORT: String(free),
+        DATABASE_URL: toDatabase.url,
+        ...(redis && { REDIS_URL: `redis://127.0.0.1:${toRedis.port}` }),
+      },
+    });
+    const isUp = async (up: number) => {
+      const started = performance.now();
+      const found = await scrape(port);
+      // As long as Prometheus waits for a scrape, and not half of it.
+      expect(performance.now() - started).toBeLessThan(5_000);
+      expect(found.value('cardea_database_up')).toBe(up);
+      expect(found.names.has('cardea_redis_up')).toBe(redis);
+      if (redis) expect(found.value('cardea_redis_up')).toBe(up);
+      return found;
+    };
+    const patience = { timeout: 30_000, interval: 500 };
+    try {
+      await eventually(() => isUp(1), patience);
+      for (const wire of [toDatabase, toRedis]) wire.silence();
+      const { value } = await eventually(() => isUp(0), patience);
+      expect(value('cardea_build_info')).toBe(1);
+      for (const wire of [toDatabase, toRedis]) wire.mend();
+      await eventually(() => isUp(1), patience);
+    } finally {
+      await cut.stop();
+      for (const wire of [toDatabase, toRedis]) wire.stop();
+      await database.drop();
+    }
+  }, 120_000);
+});
 
 /** Linux tells it in a file; elsewhere there is `ps`. */
 function childrenOf(pid: number): number[] {
