@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
@@ -16,6 +17,7 @@ import {
   grantMissing,
   home,
   logoutTopic,
+  protocolPaths,
   queueLogout,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
@@ -70,12 +72,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
+  const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
   // ── domain
   const eventLog = createEventLog({ log });
-  const events = createEvents({ db, clock, log, vault, bus, subscribers: [eventLog.subscriber] });
+  const events = createEvents({
+    db,
+    clock,
+    log,
+    vault,
+    bus,
+    subscribers: [eventLog.subscriber],
+    recorded: measures?.recorded,
+  });
   const mailbox = settings.mailbox.enabled ? createDevelopmentMailbox({ db, clock }) : undefined;
   const mail = createMail({
     db,
@@ -95,7 +106,19 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const consents = createConsents({ db, clock });
-  const credentials = createCredentials({ db, clock, log, vault, limits, settings, users, sessions, events, mail });
+  const credentials = createCredentials({
+    db,
+    clock,
+    log,
+    vault,
+    limits,
+    settings,
+    users,
+    sessions,
+    events,
+    mail,
+    hashingWaited: measures?.hashingWaited,
+  });
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -128,8 +151,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       standing,
       issuer: settings.issuer,
       clock,
+      answered: measures?.introspected,
     }),
     jwtCustomizer: withOrigin,
+    measure: measures?.protocol,
   });
   const signin = createSignin({
     ...credentials,
@@ -173,24 +198,34 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const relay = createRelay({
-    db,
-    clock,
-    log,
-    vault,
-    bus,
-    consumers: {
-      [mailTopic]: mail.consumer,
-      [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
-      [eventLog.subscriber.topic]: eventLog.consume as never,
-    },
-  });
+  const doors: Router[] = [signin.router, account.router, setup.router];
+  doors.push(home({ present, provider: oidc.provider, users }));
+  if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
+
+  const consumers = {
+    [mailTopic]: mail.consumer,
+    [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
+    [eventLog.subscriber.topic]: eventLog.consume as never,
+  };
+  const relay = createRelay({ db, clock, log, vault, bus, consumers });
   jobs.every('keys.rotate', 300, keys.rotateIfDue);
   jobs.every('sessions.clean-up', 60, sessions.cleanUp);
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('events.chain', 60, chainAll(events));
+
+  measures?.watch({
+    db,
+    redis,
+    events,
+    topics: Object.keys(consumers),
+    keys,
+    clock,
+    connections: settings.database.connections,
+    hashingLoad: credentials.passwords.hashingLoad,
+    caches: { clients: clients.cacheReads, resource_servers: resources.cacheReads },
+  });
 
   // ── http, from the outside in
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
@@ -204,14 +239,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
+  if (measures) koa.use(measures.requests(pathsOf(doors)));
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
-  const doors = [signin.router, account.router, setup.router, home({ present, provider: oidc.provider, users })];
-  if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
-  for (const router of doors as Router[]) koa.use(router.routes()).use(router.allowedMethods());
+  for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
   koa.use(oidc.endpoints);
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
@@ -219,6 +253,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   return {
     handler: koa.callback(),
     setupLink: setup.link,
+    /** Absent unless they are to be shown. */
+    metrics: measures?.metrics,
     ports: { db, users, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
@@ -242,6 +278,20 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>;
+
+/** What it takes is loaded only where it is wanted. */
+async function startMeasures() {
+  const { createMeasures } = await import('./measures/index.ts');
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return createMeasures({ version });
+}
+
+/** Every route there is, as the routers spell it. */
+const pathsOf = (doors: readonly Router[]): string[] => [
+  ...doors.flatMap((router) => router.stack.map(({ path }) => String(path))),
+  ...protocolPaths,
+  '/assets/:name',
+];
 
 /** Chains the journal until nothing new is left. */
 const chainAll = (events: { chain(): Promise<number> }) => async (signal: AbortSignal) => {

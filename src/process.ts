@@ -9,6 +9,7 @@ import type { Settings } from './platform/config/index.ts';
 import { startEmbedded } from './platform/db/index.ts';
 import { listen } from './platform/http/index.ts';
 import { createLog, type Log } from './platform/index.ts';
+import type { Metrics } from './platform/metrics/index.ts';
 
 /** Whatever has to be ended, last started first. */
 type Stop = () => Promise<void>;
@@ -34,6 +35,8 @@ export async function runPrimary(settings: Settings, processes: number): Promise
     : undefined;
   if (demo) stops.push(demo.stop);
   const setupLink = await app.setupLink();
+  // From before the first request until after the last.
+  if (app.metrics) stops.push(await showMetrics(settings, log, processes === 1 ? app.metrics : undefined));
 
   if (processes === 1) {
     stops.push(await serve(settings, app, log));
@@ -53,6 +56,7 @@ export async function runProcess(settings: Settings): Promise<void> {
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const { createApp } = await import('./app.ts');
   const app = await createApp({ settings, databaseUrl: settings.database.url!, log });
+  if (app.metrics) (await import('./platform/metrics/index.ts')).answerGatherer(app.metrics);
   stops.push(await serve(settings, app, log));
 }
 
@@ -71,6 +75,13 @@ async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
     await listening.stop(settings.server.stopPatience);
     await app.close();
   };
+}
+
+/** @param own this process's figures; without them those of its workers */
+async function showMetrics({ metrics: { port, host } }: Settings, log: Log, own: Metrics | undefined): Promise<Stop> {
+  const { gatherFromWorkers, serveMetrics } = await import('./platform/metrics/index.ts');
+  const listening = await serveMetrics({ port: port!, host, scrape: own?.scrape ?? gatherFromWorkers(), log });
+  return () => listening.stop(1);
 }
 
 /** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. @returns what it changed, if there is one */

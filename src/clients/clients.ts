@@ -2,7 +2,7 @@ import type { Actor, Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Bus, type Clock, newId, Refusal, randomToken, sameBytes, sha256 } from '../platform/index.ts';
 import { type ClientMetadata, usesSecret } from './metadata.ts';
-import { remembered } from './remembered.ts';
+import { type CacheReads, remembered } from './remembered.ts';
 
 export interface ClientRecord {
   metadata: ClientMetadata;
@@ -35,6 +35,8 @@ export interface Clients {
   addSecret(clientId: string, by: By, options?: { secret?: string; othersEndAt?: Date }): Promise<string>;
   /** Whether the client has this secret now, compared in constant time. */
   hasSecret(clientId: string, secret: string): Promise<boolean>;
+  /** How often {@link find} was answered from memory. */
+  cacheReads(): CacheReads;
 }
 
 export function createClients(options: { db: Db; bus: Bus; clock: Clock; events: Pick<Events, 'record'> }): Clients {
@@ -81,6 +83,7 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
 
   return {
     find: (clientId) => cache.get(clientId),
+    cacheReads: cache.reads,
     list: () => load('true', []),
 
     async add(metadata, by, { secret = randomToken() } = {}) {

@@ -3,6 +3,14 @@ import type { Bus } from '../platform/index.ts';
 /** Longer than any client's id or resource's identifier. */
 const longestKey = 1_000;
 
+/** How a cache does, since the process began. */
+export interface CacheReads {
+  hits: number;
+  misses: number;
+  /** Entries now. */
+  kept: number;
+}
+
 /**
  * A read cache of one kind of row that every process forgets the moment any process changes it.
  *
@@ -21,6 +29,8 @@ export function remembered<T>(options: {
   const kept = new Map<string, { value: T | undefined; until: number }>();
   const loading = new Map<string, Promise<T | undefined>>();
   let generation = 0;
+  let hits = 0;
+  let misses = 0;
 
   bus.subscribe(topic, (key) => {
     generation++;
@@ -44,13 +54,18 @@ export function remembered<T>(options: {
       // Strangers send what they like: it must neither fill the memory nor reach the database, which keeps no NUL.
       if (key.length > longestKey || key.includes('\0')) return undefined;
       const entry = kept.get(key);
-      if (entry && entry.until > performance.now()) return entry.value;
+      if (entry && entry.until > performance.now()) {
+        hits++;
+        return entry.value;
+      }
+      misses++;
       const started = loading.get(key);
       if (started) return started;
       const fresh = fetch(key).finally(() => loading.delete(key));
       loading.set(key, fresh);
       return fresh;
     },
+    reads: (): CacheReads => ({ hits, misses, kept: kept.size }),
     /** Call inside the transaction that changes the row: the others hear of it at its commit. */
     forget: (key: string) => bus.publish(topic, key),
   };

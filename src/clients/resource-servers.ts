@@ -1,6 +1,6 @@
 import type { Db } from '../platform/db/index.ts';
 import type { Bus, Clock } from '../platform/index.ts';
-import { remembered } from './remembered.ts';
+import { type CacheReads, remembered } from './remembered.ts';
 
 /** An API that accepts our access tokens, named by its resource indicator (RFC 8707). */
 export interface ResourceServer {
@@ -26,6 +26,8 @@ export interface ResourceServers {
   remove(identifier: string): Promise<void>;
   /** Whether the client is the resource server that one of these audiences names. */
   speaksFor(clientId: string, audiences: readonly string[]): Promise<boolean>;
+  /** How often {@link find} was answered from memory. */
+  cacheReads(): CacheReads;
 }
 
 interface Row {
@@ -64,6 +66,7 @@ export function createResourceServers({ db, bus, clock }: { db: Db; bus: Bus; cl
 
   return {
     find: (identifier) => cache.get(identifier),
+    cacheReads: cache.reads,
     list: async () => (await db.query<Row>(`select ${columns} from resource_server order by identifier`)).map(fromRow),
     put: (server) =>
       db.transact(async () => {

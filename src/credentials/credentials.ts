@@ -59,6 +59,7 @@ const invitationLink = 14 * 24 * 60 * 60;
  * Every part of the room, built out of the settings.
  * @param options.fetch asks Have I Been Pwned, Turnstile and hCaptcha, when they are configured
  * @param options.evenAnswer milliseconds that registering and asking for a reset take at least
+ * @param options.hashingWaited called with the seconds each hash waited for its thread: for counting
  */
 export function createCredentials(
   options: Omit<
@@ -81,6 +82,7 @@ export function createCredentials(
     fetch?: typeof globalThis.fetch;
     links?: Links;
     evenAnswer?: number;
+    hashingWaited?: ((seconds: number) => void) | undefined;
   },
 ): Credentials {
   const { settings, fetch = globalThis.fetch, evenAnswer = 300, links = linksOf(settings.issuer), ...ground } = options;

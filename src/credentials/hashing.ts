@@ -12,8 +12,17 @@ export interface Cost {
 export type HashingJob = { password: string; cost: Cost } | { password: string; phc: string };
 export type HashingAnswer = { result: string | boolean } | { fault: string };
 
+/** How much the threads have to do now. */
+export interface HashingLoad {
+  working: number;
+  waiting: number;
+  /** Most that work at once. */
+  threads: number;
+}
+
 interface Waiting {
   job: HashingJob;
+  since: number;
   resolve(result: string | boolean): void;
   reject(error: Error): void;
 }
@@ -23,6 +32,7 @@ export interface Hashing {
   /** @returns a PHC string. @throws Refusal `credential.busy` (unavailable) when the queue is full */
   hash(password: string, cost: Cost): Promise<string>;
   verify(phc: string, password: string): Promise<boolean>;
+  load(): HashingLoad;
   /** Ends the threads; what still waits is refused as busy. */
   close(): Promise<void>;
 }
@@ -30,9 +40,12 @@ export interface Hashing {
 /**
  * @param options.threads default: one a core. Each needs the memory of one hash while it works
  * @param options.queue most that wait for a thread; more would only be answered after the person has gone
+ * @param options.waited called with the seconds each job waited for its thread
  */
-export function createHashing(options: { threads?: number; queue?: number } = {}): Hashing {
-  const { threads = availableParallelism(), queue = 256 } = options;
+export function createHashing(
+  options: { threads?: number; queue?: number; waited?: ((seconds: number) => void) | undefined } = {},
+): Hashing {
+  const { threads = availableParallelism(), queue = 256, waited } = options;
   const waiting: Waiting[] = [];
   const idle: Worker[] = [];
   const workers = new Set<Worker>();
@@ -54,7 +67,8 @@ export function createHashing(options: { threads?: number; queue?: number } = {}
     return worker;
   };
 
-  const give = (worker: Worker, { job, resolve, reject }: Waiting): void => {
+  const give = (worker: Worker, { job, since, resolve, reject }: Waiting): void => {
+    waited?.((performance.now() - since) / 1000);
     const settle = () => {
       worker.off('message', answered).off('error', failed).off('exit', ended).unref();
     };
@@ -82,7 +96,7 @@ export function createHashing(options: { threads?: number; queue?: number } = {}
 
   const run = (job: HashingJob): Promise<string | boolean> =>
     new Promise((resolve, reject) => {
-      const one = { job, resolve, reject };
+      const one = { job, since: performance.now(), resolve, reject };
       const worker = idle.pop() ?? (workers.size < threads ? start() : undefined);
       if (closed) reject(busy());
       else if (worker) give(worker, one);
@@ -93,6 +107,7 @@ export function createHashing(options: { threads?: number; queue?: number } = {}
   return {
     hash: (password, cost) => run({ password, cost }) as Promise<string>,
     verify: (phc, password) => run({ password, phc }) as Promise<boolean>,
+    load: () => ({ working: workers.size - idle.length, waiting: waiting.length, threads }),
     async close() {
       closed = true;
       for (const one of waiting.splice(0)) one.reject(busy());

@@ -13,7 +13,7 @@ export { widgetHosts } from './captcha-siteverify.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
 export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
-export type { Cost } from './hashing.ts';
+export type { Cost, HashingLoad } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';
 export type { Notices } from './notices.ts';
 export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';

@@ -143,6 +143,19 @@ describe('the hashing threads', () => {
     await expect(hashing.hash('a password', cheap)).rejects.toMatchObject({ code: 'credential.busy' });
   });
 
+  it('tell how much they have to do, and how long each job waited', async () => {
+    const waits: number[] = [];
+    const hashing = createHashing({ threads: 1, waited: (seconds) => waits.push(seconds) });
+    expect(hashing.load()).toEqual({ working: 0, waiting: 0, threads: 1 });
+    const all = Promise.all([1, 2, 3].map(() => hashing.hash('a password', cheap)));
+    expect(hashing.load()).toEqual({ working: 1, waiting: 2, threads: 1 });
+    await all;
+    expect(hashing.load()).toEqual({ working: 0, waiting: 0, threads: 1 });
+    expect(waits).toHaveLength(3);
+    expect(waits[2]).toBeGreaterThan(waits[0]!);
+    await hashing.close();
+  });
+
   it('survive a job that fails, and say nothing of the password', async () => {
     const hashing = createHashing({ threads: 1 });
     const failed = await hashing.verify('no hash', 'a secret password').catch((error: Error) => error);

@@ -1,6 +1,6 @@
 import type { Db } from '../platform/db/index.ts';
 import { type Clock, type Log, Refusal, randomToken } from '../platform/index.ts';
-import { type Cost, createHashing } from './hashing.ts';
+import { type Cost, createHashing, type HashingLoad } from './hashing.ts';
 import { assertUsable, isOutdated } from './phc.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 10 ms. */
@@ -30,6 +30,7 @@ export interface Passwords {
   remove(userId: string): Promise<void>;
   /** Takes over an argon2 hash (PHC string) from elsewhere. @throws Refusal `password.hash_unusable` (invalid) */
   importHash(userId: string, phc: string): Promise<void>;
+  hashingLoad(): HashingLoad;
   close(): Promise<void>;
 }
 
@@ -47,16 +48,18 @@ export const normalisePassword = (password: string): string => password.slice(0,
  * @param options.settings.cost argon2id's parameters
  * @param options.settings.threads hashing threads, default one a core
  * @param options.settings.queue most that wait for a thread
+ * @param options.hashingWaited called with the seconds each hash waited for its thread
  */
 export function createPasswords(options: {
   db: Db;
   clock: Clock;
   log: Log;
   settings?: { cost?: Cost; threads?: number; queue?: number };
+  hashingWaited?: ((seconds: number) => void) | undefined;
 }): Passwords {
-  const { db, clock, log, settings = {} } = options;
+  const { db, clock, log, settings = {}, hashingWaited } = options;
   const cost = settings.cost ?? defaultCost;
-  const hashing = createHashing(settings);
+  const hashing = createHashing({ ...settings, waited: hashingWaited });
   /** What a password is checked against when there is none: made once, of nothing anybody knows. */
   let dummy: Promise<string> | undefined;
   const decoy = (): Promise<string> => {
@@ -127,6 +130,7 @@ export function createPasswords(options: {
       await passwords.store(userId, { hash: phc });
     },
 
+    hashingLoad: () => hashing.load(),
     close: () => hashing.close(),
   };
   // The first stranger must not take longer than the second.

@@ -52,6 +52,22 @@ describe('an event', () => {
     expect(await events.backlog()).toEqual([]);
   });
 
+  it('is told to who counts once it is committed, and never when it is taken back', async () => {
+    const counted: string[] = [];
+    const counting = createEvents({ ...ground, recorded: ({ type }) => counted.push(type) });
+    await ground.db.transact(async () => {
+      await counting.record(suspended);
+      expect(counted).toEqual([]);
+    });
+    expect(counted).toEqual(['user.suspended']);
+    const failing = ground.db.transact(async () => {
+      await counting.record(suspended);
+      throw new Error('and then it went wrong');
+    });
+    await expect(failing).rejects.toThrow('went wrong');
+    expect(counted).toEqual(['user.suspended']);
+  });
+
   it('becomes a line of the log once it is committed, without addresses and words', async () => {
     const lines: string[] = [];
     const log = pino({}, { write: (line) => void lines.push(line) });

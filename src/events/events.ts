@@ -30,7 +30,10 @@ export interface Events extends Outbox {
   verify(): Promise<Verification>;
 }
 
-/** @param deps.subscribers who is told of events beside the journal */
+/**
+ * @param deps.subscribers who is told of events beside the journal
+ * @param deps.recorded called in this process, once an event is committed: for counting, nothing waits for it
+ */
 export function createEvents(deps: {
   db: Db;
   clock: Clock;
@@ -38,8 +41,9 @@ export function createEvents(deps: {
   vault: Vault;
   bus: Pick<Bus, 'publish'>;
   subscribers?: readonly Subscriber[];
+  recorded?: ((event: Event) => void) | undefined;
 }): Events {
-  const { db, clock, subscribers = [] } = deps;
+  const { db, clock, subscribers = [], recorded } = deps;
   const audit: Audit = createAudit(deps);
   const outbox = createOutbox(deps);
 
@@ -52,6 +56,7 @@ export function createEvents(deps: {
         for (const { topic, wants, key } of subscribers) {
           if (wants(told)) await outbox.enqueue(topic, told, { key: key ? key(told) : told.subject });
         }
+        if (recorded) db.afterCommit(() => recorded(event as Event));
         return id;
       }),
     history: audit.history,

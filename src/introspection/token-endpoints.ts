@@ -15,13 +15,15 @@ export interface TokenEndpointPorts {
   standing: Standing;
   issuer: string;
   clock: Clock;
+  /** Called with each answer given: for counting, so nothing in it may wait. */
+  answered?: ((token: 'opaque' | 'jwt', active: boolean) => void) | undefined;
 }
 
 const dead = { active: false };
 
 /** What answers at the introspection (RFC 7662) and revocation (RFC 7009) endpoints once the client is known. */
 export function createTokenEndpoints(ports: TokenEndpointPorts) {
-  const { clients, resources, sessions, standing } = ports;
+  const { clients, resources, sessions, standing, answered } = ports;
   const jwts = createJwtReader(ports);
 
   /** The same rule as for opaque tokens: a token's own client, or the resource server it was made for. */
@@ -55,13 +57,16 @@ export function createTokenEndpoints(ports: TokenEndpointPorts) {
     async introspect(ctx: KoaContextWithOIDC, engine: () => Promise<void>) {
       const token = String(ctx.oidc.params!.token);
       if (looksLikeJwt(token)) {
-        ctx.body = await introspectJwt(ctx, token);
+        const answer = await introspectJwt(ctx, token);
+        ctx.body = answer;
+        answered?.('jwt', answer !== dead);
         return;
       }
       await engine();
       // The engine asks for the grant but never for the person.
       const found = ctx.oidc.entities.AccessToken ?? ctx.oidc.entities.RefreshToken;
       if (found?.accountId && !(await standing.stands(found.accountId))) ctx.body = dead;
+      answered?.('opaque', (ctx.body as typeof dead).active);
     },
 
     async revoke(ctx: KoaContextWithOIDC, engine: () => Promise<void>) {

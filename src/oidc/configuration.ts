@@ -41,6 +41,17 @@ export const routes = {
   userinfo: '/userinfo',
 } as const;
 
+/** Every path the engine answers, a part that varies written as `:uid`. */
+export const protocolPaths: readonly string[] = [
+  ...Object.values(routes),
+  `${routes.authorization}/:uid`,
+  `${routes.code_verification}/:uid`,
+  `${routes.end_session}/confirm`,
+  `${routes.end_session}/success`,
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+];
+
 const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) => ({
   idTokenEncryptionAlgValues: algorithms,
   userinfoEncryptionAlgValues: algorithms,

@@ -17,6 +17,23 @@ const refusals = [
   'device_resume.error',
 ];
 
+/** For counting: called while the engine answers, so nothing in it may wait. */
+export interface ProtocolMeasure {
+  tokensIssued(grantType: string): void;
+  /** @param endpoint as the engine's events call it @param error the code of RFC 6749 and its kin */
+  refused(endpoint: string, error: string): void;
+}
+
+/** Tells of every grant that led to tokens and of every refusal. */
+export function measureEngine(provider: Provider, measure: ProtocolMeasure): void {
+  provider.on('grant.success', (ctx: KoaContextWithOIDC) => measure.tokensIssued(String(ctx.oidc.params?.grant_type)));
+  for (const name of refusals) {
+    provider.on(name as 'server_error', (_ctx: KoaContextWithOIDC, error: Error & { error?: string }) =>
+      measure.refused(name.replace(/\.error$/, ''), error.error ?? 'other'),
+    );
+  }
+}
+
 /** Writes the engine's refusals and faults to the log; errors by name, since descriptions may quote what was sent. */
 export function logEngine(provider: Provider, log: Log): void {
   const logOf = (ctx: KoaContextWithOIDC): Log => (ctx.state as Partial<AppState>).log ?? log;

@@ -19,7 +19,7 @@ import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
-import { logEngine } from './listening.ts';
+import { logEngine, measureEngine, type ProtocolMeasure } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
 import { postedRequests } from './posted.ts';
@@ -52,6 +52,7 @@ export interface OidcPorts {
   /** Who answers at introspection and revocation once the client is known. */
   tokenEndpoints: (provider: Provider) => TokenEndpoints;
   jwtCustomizer: ConfigurationPorts['jwtCustomizer'];
+  measure?: ProtocolMeasure | undefined;
 }
 
 export interface Oidc {
@@ -112,6 +113,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     provider.registerResponseMode('form_post', ports.screens.formPost as never);
     answerTokenEndpoints(provider, ports.tokenEndpoints(provider));
     logEngine(provider, ports.log);
+    if (ports.measure) measureEngine(provider, ports.measure);
     return { provider, run: compose((provider as unknown as Koa).middleware) };
   };
 

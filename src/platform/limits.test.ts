@@ -12,6 +12,8 @@ let drop: () => Promise<void>;
 beforeAll(async () => {
   const database = await freshDatabase();
   pool = new Pool({ connectionString: database.url });
+  // The database is dropped under connections that are just closing.
+  pool.on('error', () => {});
   drop = database.drop;
 });
 afterAll(async () => {

@@ -53,6 +53,8 @@ export interface Cardea {
   /** All it printed. */
   logs(): string;
   env: Record<string, string>;
+  /** Of the first process. */
+  pid: number;
   databaseUrl: string;
   /** Straight to the database: to age what would take too long to grow old. */
   sql<Row>(text: string, params?: unknown[]): Promise<Row[]>;
@@ -164,6 +166,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     },
     logs: output,
     env,
+    pid: child.pid!,
     databaseUrl: database.url,
     async sql(text, params) {
       const client = new Client({ connectionString: database.url });

@@ -13,7 +13,7 @@ const lines = [
   ['process', 'commands', 'health'],
   ['announce', 'demo'],
   ['app'],
-  ['provision'],
+  ['provision', 'measures'],
   ['oidc', 'introspection', 'signin', 'account', 'setup', 'mailbox'],
   ['credentials'],
   ['users'],

@@ -55,6 +55,12 @@ describe('settings', () => {
     expect(settings.database.url).toBeUndefined();
   });
 
+  it('have no port for figures unless there is to be one, and then on this machine', () => {
+    expect(load().metrics).toEqual({ host: '127.0.0.1' });
+    expect(load({ CARDEA_METRICS_PORT: '9464' }).metrics).toEqual({ port: 9464, host: '127.0.0.1' });
+    expect(names({ CARDEA_METRICS_PORT: 'yes' })).toEqual(['CARDEA_METRICS_PORT']);
+  });
+
   it('are frozen all the way down', () => {
     const settings = load();
     expect(() => {

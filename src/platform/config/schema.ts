@@ -275,6 +275,11 @@ export const schema = section('All settings', {
     port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),
   }),
 
+  metrics: section('Figures for Prometheus at /metrics, on a port that answers nothing else', {
+    port: whole(0, 65_535).optional().describe('The port; without one there are none'),
+    host: text(255).describe('The address or name to listen on: one that only your monitoring reaches'),
+  }),
+
   log: section('What is told on standard output', {
     level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').describe('From which level on'),
   }),

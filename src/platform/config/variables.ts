@@ -29,6 +29,8 @@ export const variables: readonly Variable[] = [
   { name: 'CARDEA_CAPTCHA_SECRET', path: 'captcha.secret', secret: true },
   { name: 'CARDEA_TRUSTED_PROXIES', path: 'proxy.trusted' },
   { name: 'CARDEA_PROCESSES', path: 'cluster.processes' },
+  { name: 'CARDEA_METRICS_PORT', path: 'metrics.port' },
+  { name: 'CARDEA_METRICS_HOST', path: 'metrics.host' },
   { name: 'CARDEA_LOG_LEVEL', path: 'log.level' },
 ];
 

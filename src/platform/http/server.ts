@@ -8,14 +8,22 @@ export class ListenFault extends Error {
   override readonly name = 'ListenFault';
 }
 
-const reasons: Record<string, string> = {
-  EADDRINUSE: 'something else listens there already: stop it, or choose another PORT',
-  EACCES: 'this user may not: choose a PORT above 1023',
-  EADDRNOTAVAIL: 'this machine has no such address: choose another HOST',
-};
+interface Address {
+  port: number;
+  host?: string | undefined;
+  /** What the operator knows the two by. Default: PORT and HOST. */
+  settings?: { port: string; host: string };
+}
 
-function listenFault(error: NodeJS.ErrnoException, { port, host }: { port: number; host?: string | undefined }): Error {
-  const reason = reasons[error.code ?? ''];
+const reasons = ({ port, host }: { port: string; host: string }): Record<string, string> => ({
+  EADDRINUSE: `something else listens there already: stop it, or choose another ${port}`,
+  EACCES: `this user may not: choose a ${port} above 1023`,
+  EADDRNOTAVAIL: `this machine has no such address: choose another ${host}`,
+});
+
+function listenFault(error: NodeJS.ErrnoException, address: Address): Error {
+  const { port, host, settings = { port: 'PORT', host: 'HOST' } } = address;
+  const reason = reasons(settings)[error.code ?? ''];
   return reason
     ? new ListenFault(`Cardea cannot listen on ${host ?? ''}:${port}: ${reason}.`, { cause: error })
     : error;
@@ -31,13 +39,13 @@ export interface Listening {
  * Listens for HTTP, or HTTPS when Cardea ends TLS itself (it then asks for a client certificate and leaves it to the
  * protocol whether one is needed).
  */
-export async function listen(options: {
-  handler: RequestListener;
-  port: number;
-  host?: string | undefined;
-  tls?: { certFile: string; keyFile: string; clientCaFile?: string | undefined } | undefined;
-  log: Log;
-}): Promise<Listening> {
+export async function listen(
+  options: Address & {
+    handler: RequestListener;
+    tls?: { certFile: string; keyFile: string; clientCaFile?: string | undefined } | undefined;
+    log: Log;
+  },
+): Promise<Listening> {
   const { handler, tls, log } = options;
   let stopping = false;
   const answering: RequestListener = (req, res) => {
