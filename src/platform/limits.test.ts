@@ -13,7 +13,7 @@ beforeAll(async () => {
   const database = await freshDatabase();
   pool = new Pool({ connectionString: database.url });
   // The database is dropped under connections that are just closing.
-  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   drop = database.drop;
 });
 afterAll(async () => {
