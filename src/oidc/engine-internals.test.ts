@@ -163,7 +163,7 @@ it('the policy of prompts has the checks and the order that ours are put into', 
   expect(policy.map(({ name }) => name)).toEqual(['create', 'login', 'select_account', 'consent']);
   const reasons = [...policy.get('login')!.checks].map(({ reason }) => reason);
   expect(reasons).toEqual(
-    expect.arrayContaining(['no_session', 'max_age', 'essential_acrs', 'essential_acr', 'acr_values']),
+    expect.arrayContaining(['no_session', 'max_age', 'essential_acr', 'unknown_acr', 'acr_values']),
   );
 });
 
