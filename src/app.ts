@@ -214,7 +214,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   // ── http, from the outside in
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
   const state = { ready: false };
-  koa.use(trustProxies({ trusted: settings.proxy.trusted, certificateHeader: settings.proxy.clientCertificateHeader }));
+  koa.use(
+    trustProxies({
+      trusted: settings.proxy.trusted,
+      certificateHeader: settings.proxy.clientCertificateHeader,
+      log,
+    }),
+  );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   if (measures) koa.use(measures.requests(pathsOf(doors)));

@@ -29,7 +29,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
 
   const { createApp } = await import('./app.ts');
   const app = await createApp({ settings, databaseUrl, log });
-  await bootstrap(settings, app, log);
+  const changes = await bootstrap(settings, app, log);
   const demo = settings.demo.enabled
     ? await startDemo({ settings, clients: app.ports.clients, resources: app.ports.resources, db: app.ports.db, log })
     : undefined;
@@ -45,7 +45,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
     // To a worker the embedded server is a server like any other.
     stops.push(await startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
   }
-  announce({ settings, setupLink, demo: demo?.url });
+  announce({ settings, setupLink, demo: demo?.url, bootstrap: changes });
 }
 
 /** One of several processes that serve. */
@@ -84,14 +84,15 @@ async function showMetrics({ metrics: { port, host } }: Settings, log: Log, own:
   return () => listening.stop(1);
 }
 
-/** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. */
-async function bootstrap(settings: Settings, app: App, log: Log): Promise<void> {
-  if (!settings.bootstrap) return;
+/** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. @returns what it changed, if there is one */
+async function bootstrap(settings: Settings, app: App, log: Log): Promise<string[] | undefined> {
+  if (!settings.bootstrap) return undefined;
   const { applyPlan, checkPlan, readPlan } = await import('./provision/index.ts');
   const plan = readPlan(readFileSync(settings.bootstrap, 'utf8'));
   checkPlan(plan, { mode: settings.mode, validateClient: app.ports.oidc.validateClient });
   const changes = await applyPlan(plan, app.ports);
   log.info({ changes }, changes.length > 0 ? 'the bootstrap file was applied' : 'the bootstrap file changed nothing');
+  return changes;
 }
 
 /** @returns once the first one serves */

@@ -130,6 +130,7 @@ describe('PostgreSQL out of reach', () => {
     const direct = new Client({ connectionString: database.url });
     await direct.connect();
     const redirect = 'http://localhost:9/later';
+    const before = cardea.logs().length;
     const closed = async () => (await createPerson().open(all.web.authorizeUrl({ redirect_uri: redirect }))).status;
     expect(await closed()).toBe(400);
     wire.cut();
@@ -137,6 +138,8 @@ describe('PostgreSQL out of reach', () => {
       `update client set metadata = jsonb_set(metadata, '{redirect_uris,1}', $1) where client_id = 'web'`,
       [JSON.stringify(redirect)],
     );
+    // Not at the first try to come back, either.
+    await expect.poll(() => cardea.logs().slice(before), { timeout: 10_000 }).toContain('the bus is out of reach');
     wire.mend();
     await expect.poll(closed, { timeout: 10_000 }).toBe(200);
     await direct.end();

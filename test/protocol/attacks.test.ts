@@ -1,16 +1,21 @@
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
 import { createClient, type Page } from '../support/client.ts';
 import { freshAddress, OTHER_PASSWORD, PASSWORD } from '../support/flows.ts';
-import { ADA, bootstrap, CALLBACK } from '../support/seeds.ts';
+import { ADA, bootstrap, CALLBACK, clients, STOCK } from '../support/seeds.ts';
+import { tokenClient } from '../support/token-client.ts';
 
 // What was tried against the running server and once worked. Each has the name of the attack.
+
+/** A service that will be removed. */
+const gone = { ...clients.service, client_id: 'gone' };
 
 let cardea: Cardea;
 beforeAll(async () => {
   cardea = await startCardea({
-    bootstrap,
+    bootstrap: { ...bootstrap, clients: [...bootstrap.clients, gone] },
     settings: {
       proxy: { trusted: ['loopback'] },
       captcha: { when: 'suspicious' },
@@ -41,6 +46,7 @@ const authorizeUrl = (more: Record<string, string> = {}) =>
     ...more,
   })}`;
 
+const csrfOf = (page: Page) => page.forms.flatMap(({ fields }) => fields).find(({ name }) => name === 'csrf')!.value;
 const step = ({ url }: Page) => url.pathname.split('/').at(-1);
 
 /** Half a sign-in: the identifier and a password. */
@@ -75,6 +81,20 @@ describe('a sign-in under way', () => {
       expect(step(await person.load(new URL(page.url.pathname.replace(/\/[^/]*$/, path), page.url)))).toBe('password');
     expect((await person.submit(page, { password: 'what the thief would like it to be' })).status).not.toBe(0);
     expect(step((await tryPassword(email, OTHER_PASSWORD)).page)).not.toBe('password');
+  });
+
+  it('is kept for two minutes at most once all is proved, for a redirect that somebody holds back', async () => {
+    const person = createPerson();
+    const page = await person.submit(await person.open(authorizeUrl()), { identifier: ADA.email });
+    const body = new URLSearchParams({ csrf: csrfOf(page), password: PASSWORD });
+    expect((await person.request(page.url, { method: 'POST', body }, page.url)).status).toBe(303);
+    const uid = page.url.pathname.split('/')[2]!;
+    const [kept] = await cardea.sql<{ seconds: string }>(
+      'select extract(epoch from expires_at - now()) as seconds from fleeting where key = $1',
+      [`Interaction:${createHash('sha256').update(uid).digest('base64url')}`],
+    );
+    // With the minute that everything is kept longer than it lives.
+    expect(Number(kept!.seconds)).toBeLessThanOrEqual(180);
   });
 
   it('of somebody who registered an address before its owner ends nowhere once the owner has come', async () => {
@@ -217,6 +237,17 @@ describe('odd requests', () => {
   it('keys that both sides would have to know are not offered: secrets are kept by hash', async () => {
     const discovery = await (await ask('/.well-known/openid-configuration')).json();
     expect(JSON.stringify(discovery)).not.toMatch(/"(dir|A\d{3}(GCM)?KW|HS\d{3}|none_|PBES2[^"]*)"/);
+  });
+});
+
+describe('a token of an application that is gone', () => {
+  it('is dead, and asking for it is no fault of ours', async () => {
+    const { body } = await tokenClient(cardea.issuer, gone).credentials({ resource: STOCK, scope: 'stock:read' });
+    const ask = () => tokenClient(cardea.issuer, clients.orders).introspect(String(body.access_token));
+    expect(await ask()).toMatchObject({ active: true, client_id: 'gone' });
+    await cardea.sql(`delete from client where client_id = 'gone'`);
+    await cardea.sql(`select pg_notify('cardea', 'client gone')`);
+    await expect.poll(ask).toEqual({ active: false });
   });
 });
 

@@ -183,7 +183,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
 
   try {
     // By address of this process, so that a second one beside the first is asked itself.
-    await ready(`http://localhost:${env.PORT}/health/ready`, child, patience);
+    await ready(`${env.TLS_CERT_FILE ? 'https' : 'http'}://localhost:${env.PORT}/health/ready`, child, patience);
     if (wantsDemo) await ready(cardea.demo, child, patience);
   } catch (error) {
     await finish('SIGKILL');
