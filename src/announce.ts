@@ -5,15 +5,19 @@ export function announce({
   settings,
   setupLink,
   demo,
+  bootstrap,
 }: {
   settings: Settings;
   setupLink: string | undefined;
   demo: string | undefined;
+  /** What the bootstrap file changed, if there is one. */
+  bootstrap: string[] | undefined;
 }): void {
   const lines: [string, string | undefined][] = [
     ['Issuer', settings.issuer],
     ['Set up', setupLink && `${setupLink}\n${' '.repeat(16)}(once: creates the first administrator)`],
     ['Demo app', demo],
+    ['Bootstrap', bootstrap && (bootstrap.join(`\n${' '.repeat(16)}`) || 'nothing to change')],
     ['Mailbox', settings.mailbox.enabled ? `${settings.issuer}/dev/mailbox` : undefined],
   ];
   const shown = lines.flatMap(([name, value]) => (value ? [`  ${name.padEnd(12)}  ${value}`] : []));

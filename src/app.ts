@@ -3,7 +3,7 @@ import type Router from '@koa/router';
 import Koa from 'koa';
 import { createAccount, registerAccountClient } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials } from './credentials/index.ts';
+import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
@@ -18,6 +18,7 @@ import {
   errorBoundary,
   health,
   onlyHost,
+  publicProtocol,
   requestTrace,
   securityHeaders,
   trustProxies,
@@ -52,14 +53,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const db = await createDb({
-    url: databaseUrl,
-    entities: [UserEntity],
-    migrations: join(root, 'migrations'),
-    connections: settings.database.connections,
-    log,
-  });
-  await migrate(db, log);
+  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  // A migration may take its time, a request may not: each has connections of its own.
+  const schema = await createDb(store);
+  await migrate(schema, log).finally(() => schema.close());
+  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
   const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
@@ -188,10 +186,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   // ── http, from the outside in
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
   const state = { ready: false };
-  koa.use(trustProxies({ trusted: settings.proxy.trusted, certificateHeader: settings.proxy.clientCertificateHeader }));
+  koa.use(
+    trustProxies({
+      trusted: settings.proxy.trusted,
+      certificateHeader: settings.proxy.clientCertificateHeader,
+      log,
+    }),
+  );
+  koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   koa.use(requestTrace(log));
-  koa.use(securityHeaders({ https }));
+  koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));

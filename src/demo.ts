@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { Clients } from './clients/index.ts';
+import type { Clients, ResourceServers } from './clients/index.ts';
 import type { Settings } from './platform/config/index.ts';
 import type { Db } from './platform/db/index.ts';
 import { type Log, randomToken } from './platform/index.ts';
@@ -15,10 +15,11 @@ const clientId = 'demo';
 export async function startDemo(options: {
   settings: Settings;
   clients: Clients;
+  resources: ResourceServers;
   db: Db;
   log: Log;
 }): Promise<{ url: string; stop(): Promise<void> }> {
-  const { settings, clients, db, log } = options;
+  const { settings, clients, resources, db, log } = options;
   const url = `http://localhost:${settings.demo.port}`;
   const by = { actor: { kind: 'system' as const }, reason: 'demo application' };
   const secret = randomToken();
@@ -33,8 +34,17 @@ export async function startDemo(options: {
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   };
+  // Its own API, which asks for a fresher or stronger sign-in by RFC 9470 when one is too weak for it.
+  const api = { identifier: `${url}/api`, scope: 'demo:read' };
   const [present] = await db.query('select 1 from client where client_id = $1', [clientId]);
   await db.transact(async () => {
+    await resources.put({
+      identifier: api.identifier,
+      name: 'Demo API',
+      scopes: { [api.scope]: 'Greet you from the demo API' },
+      tokenFormat: 'jwt',
+      clientIds: [],
+    });
     if (present) {
       await clients.replace(metadata, by);
       await clients.addSecret(clientId, by, { secret, othersEndAt: new Date() });
@@ -52,6 +62,8 @@ export async function startDemo(options: {
       CLIENT_SECRET: secret,
       CLIENT_NAME: metadata.client_name,
       PORT: String(settings.demo.port),
+      RESOURCE: api.identifier,
+      API_SCOPE: api.scope,
     },
   });
   child.on('error', (error) => log.warn({ err: error }, 'the demo application did not start'));

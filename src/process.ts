@@ -28,9 +28,9 @@ export async function runPrimary(settings: Settings, processes: number): Promise
 
   const { createApp } = await import('./app.ts');
   const app = await createApp({ settings, databaseUrl, log });
-  await bootstrap(settings, app, log);
+  const changes = await bootstrap(settings, app, log);
   const demo = settings.demo.enabled
-    ? await startDemo({ settings, clients: app.ports.clients, db: app.ports.db, log })
+    ? await startDemo({ settings, clients: app.ports.clients, resources: app.ports.resources, db: app.ports.db, log })
     : undefined;
   if (demo) stops.push(demo.stop);
   const setupLink = await app.setupLink();
@@ -42,7 +42,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
     // To a worker the embedded server is a server like any other.
     stops.push(await startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
   }
-  announce({ settings, setupLink, demo: demo?.url });
+  announce({ settings, setupLink, demo: demo?.url, bootstrap: changes });
 }
 
 /** One of several processes that serve. */
@@ -73,14 +73,15 @@ async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
   };
 }
 
-/** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. */
-async function bootstrap(settings: Settings, app: App, log: Log): Promise<void> {
-  if (!settings.bootstrap) return;
+/** CARDEA_BOOTSTRAP, checked whole and applied; a fault stops the start. @returns what it changed, if there is one */
+async function bootstrap(settings: Settings, app: App, log: Log): Promise<string[] | undefined> {
+  if (!settings.bootstrap) return undefined;
   const { applyPlan, checkPlan, readPlan } = await import('./provision/index.ts');
   const plan = readPlan(readFileSync(settings.bootstrap, 'utf8'));
   checkPlan(plan, { mode: settings.mode, validateClient: app.ports.oidc.validateClient });
   const changes = await applyPlan(plan, app.ports);
   log.info({ changes }, changes.length > 0 ? 'the bootstrap file was applied' : 'the bootstrap file changed nothing');
+  return changes;
 }
 
 /** @returns once the first one serves */

@@ -8,13 +8,13 @@ import { ASKABLE, type Provider, type Wishes } from './provider.ts';
 import { createSessions, type Notice, type Session, type SignedIn } from './sessions.ts';
 import type { Settings } from './settings.ts';
 
-const COOKIE = 'example_session';
-
 export type Routes = Record<string, (ctx: Context) => unknown>;
 
 /** What the application answers, once it knows its provider. */
 export function createRoutes(settings: Settings, provider: Provider): Routes {
   const sessions = createSessions();
+  // Browsers do not keep cookies apart by port: two applications on one host need two names.
+  const cookie = `example_${settings.port}`;
   const readLogoutToken = createLogoutTokens(provider.metadata, settings.clientId);
 
   async function home(ctx: Context) {
@@ -144,11 +144,11 @@ export function createRoutes(settings: Settings, provider: Provider): Routes {
     }
   }
 
-  const current = (ctx: Context) => sessions.find(ctx.cookies.get(COOKIE));
+  const current = (ctx: Context) => sessions.find(ctx.cookies.get(cookie));
 
   function remember(ctx: Context, session: Session) {
     const secure = settings.baseUrl.protocol === 'https:';
-    ctx.cookies.set(COOKIE, session.id, { httpOnly: true, sameSite: 'lax', secure });
+    ctx.cookies.set(cookie, session.id, { httpOnly: true, sameSite: 'lax', secure });
   }
 
   return {

@@ -91,7 +91,11 @@ export function createSessions(now = () => Date.now()) {
     const ended = [...sessions.values()].filter(({ signedIn }) =>
       sid === undefined ? sub !== undefined && signedIn?.claims.sub === sub : signedIn?.claims.sid === sid,
     );
-    for (const session of ended) close(session);
+    for (const session of ended) {
+      // Whoever is about to sign in as somebody else keeps the request that is on its way.
+      if (session.pending.size > 0) session.signedIn = undefined;
+      else close(session);
+    }
     return ended.length;
   }
 

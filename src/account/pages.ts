@@ -1,3 +1,4 @@
+import type { CaptchaChallenge } from '../credentials/index.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
 
@@ -71,9 +72,14 @@ export function resetPage(
   };
 }
 
-/** POST /account/forgot {email} */
-export function forgotPage(input: Typed = {}) {
-  return { ...page('forgot'), form: createForm('/account/forgot', [{ ...email, autofocus: true }], input) };
+/** POST /account/forgot {email}, and the answer to the CAPTCHA if one is shown */
+export function forgotPage(input: Typed & { captcha?: CaptchaChallenge | undefined } = {}) {
+  return {
+    ...page('forgot'),
+    captcha: input.captcha,
+    scripts: input.captcha?.provider === 'altcha' ? ['pow.js'] : [],
+    form: createForm('/account/forgot', [{ ...email, autofocus: true }], input),
+  };
 }
 
 /** The same words whether or not the address is known. `what`: the letter that is on its way. */

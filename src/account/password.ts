@@ -5,7 +5,7 @@ import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
 
 /** Which field a refusal is about. */
-const fieldOf = (code: string): string => (code === 'password.wrong' ? 'current' : 'password');
+const fieldOf = (code: string): string => (code === 'password.current_wrong' ? 'current' : 'password');
 
 /**
  * Change of password. The present one is asked for in any case, so it also works for somebody who is not signed in
@@ -53,14 +53,14 @@ export function createPasswordPages({
         );
       const device = ctx.cookies.get(https ? '__Host-device' : 'device', { signed: false });
       const user = known?.user ?? (await users.byEmail(email));
-      if (!user || user.isStopped()) {
+      if (!user || user.isStopped() || user.isUnverified()) {
         // The attempt costs a stranger's address what it costs a known one.
         const reservation = await attempts.before({ identifier: email, ip: ctx.ip, device });
         if (!reservation.allowed)
           throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter: reservation.retryAfter });
         await passwords.check(undefined, (form.current ?? '').slice(0, 1024));
         await attempts.failed(reservation);
-        return refused('password.wrong');
+        return refused('password.current_wrong');
       }
       try {
         await passwordChanges.change({

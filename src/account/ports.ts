@@ -2,6 +2,7 @@ import type { Provider } from 'oidc-provider';
 import type { Clients } from '../clients/index.ts';
 import type {
   Attempts,
+  Captcha,
   Factors,
   Notices,
   Passkeys,
@@ -18,7 +19,7 @@ import type {
 import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import type { AppContext, Csrf, Presenter } from '../platform/http/index.ts';
+import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Consents, Users } from '../users/index.ts';
@@ -35,6 +36,7 @@ export interface AccountPorts {
   consents: Consents;
   events: Pick<Events, 'record' | 'history'>;
   attempts: Attempts;
+  captcha: Captcha;
   passwords: Passwords;
   passkeys: Passkeys;
   policy: PasswordPolicy;

@@ -1,3 +1,4 @@
+import type { Typed } from '../platform/form.ts';
 import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { forgotPage, resetPage, sentPage } from './pages.ts';
@@ -5,27 +6,34 @@ import type { AccountPorts } from './ports.ts';
 import { resumePath, textOf } from './request.ts';
 
 /** A new password by letter, with no sign-in under way: also the link of an invitation. */
-export function createResetPages({ resets, policy, present, settings }: AccountPorts) {
+export function createResetPages({ resets, captcha, policy, present, settings }: AccountPorts) {
   const { minimum: minLength } = policy.lengths();
   const minutes = Math.round(settings.tokens.resetLink / 60);
+  const kind = 'forgot' as const;
+  const isSuspicious = (ctx: AppContext) => captcha.required({ kind, ip: ctx.ip });
+  const forgotten = async (ctx: AppContext, typed: Typed = {}, status = 200) => {
+    const challenge = (await isSuspicious(ctx)) ? await captcha.challenge() : undefined;
+    present.page(ctx, forgotPage({ ...typed, captcha: challenge }), { status });
+  };
   const dead = (ctx: AppContext) =>
     present.page(ctx, resetPage({ token: '', minLength, state: 'expired' }), { status: 400 });
   const isDead = (error: unknown) =>
     error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);
 
   return {
-    showForgot: async (ctx: AppContext) => present.page(ctx, forgotPage()),
+    showForgot: (ctx: AppContext) => forgotten(ctx),
 
     async forgot(ctx: AppContext) {
-      const email = textOf(readForm(ctx).email);
+      const form = readForm(ctx);
+      const email = textOf(form.email);
       try {
+        if (await isSuspicious(ctx)) await captcha.verify(form, ctx.ip);
         await resets.request({ email, ip: ctx.ip, locale: present.locale(ctx) });
         present.page(ctx, sentPage({ address: email, what: 'reset', minutes }));
       } catch (error) {
         if (!(error instanceof Refusal) || error.kind !== 'invalid') throw error;
-        present.page(ctx, forgotPage({ values: { email }, problems: [{ field: 'email', code: error.code }] }), {
-          status: 422,
-        });
+        const field = error.code.startsWith('captcha.') ? 'captcha' : 'email';
+        await forgotten(ctx, { values: { email }, problems: [{ field, code: error.code }] }, 422);
       }
     },
 

@@ -35,6 +35,7 @@ export function createAccount(ports: AccountPorts) {
 
   get('/account/verify', verify.show);
   post('/account/verify', verify.confirm);
+  post('/account/verify/send', verify.send);
   get('/account/forgot', reset.showForgot);
   post('/account/forgot', reset.forgot);
   get('/account/reset', reset.show);

@@ -1,5 +1,8 @@
 import type { Bus } from '../platform/index.ts';
 
+/** Longer than any client's id or resource's identifier. */
+const longestKey = 1_000;
+
 /**
  * A read cache of one kind of row that every process forgets the moment any process changes it.
  *
@@ -38,6 +41,8 @@ export function remembered<T>(options: {
 
   return {
     async get(key: string): Promise<T | undefined> {
+      // Strangers send what they like: it must neither fill the memory nor reach the database, which keeps no NUL.
+      if (key.length > longestKey || key.includes('\0')) return undefined;
       const entry = kept.get(key);
       if (entry && entry.until > performance.now()) return entry.value;
       const started = loading.get(key);

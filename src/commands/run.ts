@@ -66,7 +66,9 @@ function told(error: unknown): { code: string; message: string; details: Record<
 function openHouse(settings: Settings) {
   let opened: Promise<{ app: App; stop(): Promise<void> }> | undefined;
   const open = async () => {
-    const log = createLog({ level: settings.log.level === 'info' ? 'warn' : settings.log.level });
+    const level = settings.log.level === 'info' ? 'warn' : settings.log.level;
+    // Standard output is the answer's alone: programs read it.
+    const log = createLog({ level, to: process.stderr });
     const embedded = settings.database.url
       ? undefined
       : await startEmbedded({ dataDir: resolve(settings.data), log, share: true });

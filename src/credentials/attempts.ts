@@ -1,4 +1,5 @@
 import { addressKey, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
+import { emailKey, isEmail } from '../users/index.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { createDevices, type Devices } from './devices.ts';
 
@@ -126,6 +127,11 @@ export function createAttempts(options: {
   };
 }
 
-/** The same account however it is spelled, up to a length beyond which nothing is an account's name. */
+/**
+ * The same account however it is spelled, or each spelling of its domain would bring fresh guesses; up to a length
+ * beyond which nothing is an account's name.
+ */
 const accountKey = (identifier: string): string =>
-  identifier.slice(0, 512).trim().normalize('NFKC').toLowerCase().normalize('NFKC').slice(0, 512);
+  isEmail(identifier)
+    ? emailKey(identifier)
+    : identifier.slice(0, 512).trim().normalize('NFKC').toLowerCase().normalize('NFKC').slice(0, 512);

@@ -1,7 +1,7 @@
 import { createChallenge, type Payload, verifySolution } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import { type Budget, type Clock, type Limits, Refusal, secondsAfter, type Vault } from '../platform/index.ts';
-import type { CaptchaProvider } from './captcha.ts';
+import type { CaptchaProvider } from './captcha-provider.ts';
 
 /** Time to fill in a form, in seconds. */
 const life = 20 * 60;

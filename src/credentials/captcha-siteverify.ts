@@ -1,5 +1,5 @@
 import { Refusal } from '../platform/index.ts';
-import type { CaptchaProvider } from './captcha.ts';
+import type { CaptchaProvider } from './captcha-provider.ts';
 
 export interface SiteverifySettings {
   provider: 'turnstile' | 'hcaptcha';
@@ -15,14 +15,20 @@ const providers = {
     className: 'cf-turnstile',
     script: 'https://challenges.cloudflare.com/turnstile/v0/api.js',
     verifyUrl: 'https://challenges.cloudflare.com/turnstile/v0/siteverify',
+    hosts: ['https://challenges.cloudflare.com'],
   },
   hcaptcha: {
     field: 'h-captcha-response',
     className: 'h-captcha',
     script: 'https://js.hcaptcha.com/1/api.js',
     verifyUrl: 'https://api.hcaptcha.com/siteverify',
+    hosts: ['https://hcaptcha.com', 'https://*.hcaptcha.com'],
   },
 } as const;
+
+/** Where the widget's script, frames and calls live, for the Content-Security-Policy. */
+export const widgetHosts = (provider: string): readonly string[] =>
+  provider === 'turnstile' || provider === 'hcaptcha' ? providers[provider].hosts : [];
 
 /**
  * Cloudflare Turnstile and hCaptcha: their script in the page gives an answer, their server says whether it is good, once.

@@ -1,5 +1,6 @@
 import { addressKey, type Budget, type Clock, type Limits, Refusal, type Vault } from '../platform/index.ts';
 import { createAltcha } from './captcha-altcha.ts';
+import type { CaptchaProvider } from './captcha-provider.ts';
 import { createSiteverify, type SiteverifySettings } from './captcha-siteverify.ts';
 
 /** What can be done often enough to look like a machine. */
@@ -25,30 +26,6 @@ export interface CaptchaSettings {
   fromAddress?: Partial<Record<CaptchaKind, number>>;
   /** From so many from everywhere on, everybody is asked. */
   fromEverywhere?: Partial<Record<CaptchaKind, number>>;
-}
-
-/** What the page shows. */
-export type CaptchaChallenge =
-  | {
-      provider: 'altcha';
-      /** Name of the form field that takes the base64 of the JSON `{ challenge, solution }`. */
-      field: string;
-      /** altcha's challenge (version 2), to be handed to the solver as JSON. */
-      challenge: object;
-    }
-  | {
-      provider: 'turnstile' | 'hcaptcha';
-      field: string;
-      siteKey: string;
-      script: string;
-      /** Class of the element that the provider's script fills. */
-      className: string;
-    };
-
-export interface CaptchaProvider {
-  challenge(): Promise<CaptchaChallenge>;
-  /** @throws Refusal `captcha.missing`, `captcha.refused` (invalid), `captcha.unavailable` (unavailable) */
-  verify(fields: Record<string, unknown>, ip?: string): Promise<void>;
 }
 
 export interface Captcha extends CaptchaProvider {

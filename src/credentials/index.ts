@@ -7,13 +7,9 @@
 export { acrOf, acrValues, amrOf, assuranceLevels, mfa, satisfies } from './assurance.ts';
 export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
 export type { Budgets } from './budgets.ts';
-export {
-  type Captcha,
-  type CaptchaChallenge,
-  type CaptchaKind,
-  type CaptchaSettings,
-  createCaptcha,
-} from './captcha.ts';
+export { type Captcha, type CaptchaKind, type CaptchaSettings, createCaptcha } from './captcha.ts';
+export type { CaptchaChallenge } from './captcha-provider.ts';
+export { widgetHosts } from './captcha-siteverify.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
 export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';

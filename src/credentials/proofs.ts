@@ -79,9 +79,7 @@ export interface Proofs {
   redeemLink(link: string, purpose: ProofPurpose | readonly ProofPurpose[]): Promise<Proof>;
   /** Whether the handle is of the browser that asked for this letter. */
   isFrom(proof: Proof, handle: string | undefined): Promise<boolean>;
-  /**
-   * The open proof to which a handle belongs, to send the letter again. A used or expired one is none.
-   */
+  /** The unused proof to which a handle belongs, to send the letter again: also when it has expired, that is why. */
   behind(handle: string, purpose: ProofPurpose): Promise<Proof | undefined>;
   /** Whose proof this browser asked for, if it has been used: the letter's link was opened meanwhile, here or elsewhere. */
   settled(handle: string, purpose: ProofPurpose): Promise<string | undefined>;
@@ -194,7 +192,13 @@ export function createProofs(options: { db: Db; clock: Clock; vault: Vault }): P
       (await db.query('select 1 from one_time_proof where id = $1 and handle_hash = $2', [id, sha256(handle)])).length >
         0,
 
-    behind: (handle, purpose) => first('handle_hash = $2 and purpose = $3', [sha256(handle), purpose]),
+    async behind(handle, purpose) {
+      const [row] = await db.query<Row>(
+        `select ${columns} from one_time_proof where handle_hash = $1 and purpose = $2 and used_at is null`,
+        [sha256(handle), purpose],
+      );
+      return row && proofOf(row);
+    },
 
     async settled(handle, purpose) {
       const [row] = await db.query<{ user_id: string }>(

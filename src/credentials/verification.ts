@@ -1,4 +1,6 @@
 import { Refusal } from '../platform/index.ts';
+import { isEmail } from '../users/index.ts';
+import { evenly } from './even.ts';
 import {
   type Asker,
   byThemselves,
@@ -19,6 +21,12 @@ export interface Verification {
    * @throws Refusal `limit.exceeded`, `mail.too_many` (limited), `user.unknown` (missing)
    */
   send(input: Asker & { userId: string }): Promise<{ handle: string; expiresAt: Date }>;
+  /**
+   * Sends them to an address whose link has died, if an account waits for it to be proved: the same answer after the same
+   * time whether one does.
+   * @throws Refusal `user.email_malformed` (invalid), `limit.exceeded`, `mail.too_many` (limited)
+   */
+  sendTo(input: Asker & { email: string }): Promise<void>;
   /**
    * The code, typed in where the letter was asked for.
    * @throws Refusal `proof.code_refused` (invalid), `proof.spent` (conflict), `limit.exceeded` (limited)
@@ -62,23 +70,32 @@ export function createVerification(ports: Ports): Verification {
       await events.record({ type: 'user.email_verified', ...by, subject: user.id });
     });
 
+  const letter = ({ userId, to, ip, locale, handle, resume }: Asker & { userId: string; to: string }) => {
+    const ttl = settings.verificationLink;
+    return db.transact(async () => {
+      const issued = await proofs.issue({ userId, purpose, email: to, ttl, handle });
+      const link = links.verify(issued.link, resume);
+      await send(ports, 'verify-address', { to, locale, params: { link, code: issued.code, minutes: minutes(ttl) } });
+      await events.record({ type: 'credential.verification_requested', ...byThemselves(userId, ip), subject: userId });
+      return { handle: issued.handle, expiresAt: issued.expiresAt };
+    });
+  };
+
   return {
     async send({ userId, ip, locale, handle, resume }) {
       const user = await users.byId(userId);
       if (!user?.email || user.isStopped()) throw new Refusal('user.unknown', { kind: 'missing' });
       const to = user.email;
       await countLetter(ports, ip, to);
-      const ttl = settings.verificationLink;
-      return db.transact(async () => {
-        const issued = await proofs.issue({ userId, purpose, email: to, ttl, handle });
-        const link = links.verify(issued.link, resume);
-        await send(ports, 'verify-address', { to, locale, params: { link, code: issued.code, minutes: minutes(ttl) } });
-        await events.record({
-          type: 'credential.verification_requested',
-          ...byThemselves(userId, ip),
-          subject: userId,
-        });
-        return { handle: issued.handle, expiresAt: issued.expiresAt };
+      return letter({ userId, to, ip, locale, handle, resume });
+    },
+
+    async sendTo({ email, ip, locale }) {
+      if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });
+      await countLetter(ports, ip, email);
+      await evenly(settings.evenAnswer, async () => {
+        const user = await users.byEmail(email);
+        if (user?.email && user.isUnverified()) await letter({ userId: user.id, to: user.email, ip, locale });
       });
     },
 

@@ -39,6 +39,25 @@ export const routes = {
   userinfo: '/userinfo',
 } as const;
 
+const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) => ({
+  idTokenEncryptionAlgValues: algorithms,
+  userinfoEncryptionAlgValues: algorithms,
+  introspectionEncryptionAlgValues: algorithms,
+  authorizationEncryptionAlgValues: algorithms,
+  requestObjectEncryptionAlgValues: algorithms,
+});
+
+/**
+ * How and when the person was proved, told to APIs as well: by it they decide whether to ask for more (RFC 9068,
+ * section 2.2.1; RFC 9470, section 6).
+ */
+const howProved: NonNullable<Configuration['extraTokenClaims']> = ({ oidc: { entities } }) => {
+  const source = entities.RefreshToken ?? entities.AuthorizationCode ?? entities.DeviceCode;
+  if (!source) return undefined;
+  const { authTime, acr, amr } = source;
+  return { ...(authTime && { auth_time: authTime }), ...(acr && { acr }), ...(amr && { amr }) };
+};
+
 const isConfidential = (client: { clientAuthMethod?: string }) => client.clientAuthMethod !== 'none';
 
 /** The engine's configuration, one subject after the other; what it leaves out is the engine's default. */
@@ -93,9 +112,12 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       authorizationSigningAlgValues: algorithms,
       clientAuthSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
       requestObjectSigningAlgValues: ['ES256', 'ES384', 'Ed25519', 'EdDSA', 'PS256', 'RS256'],
+      // To keys that clients publish; the other algorithms take the secret for the key, and we do not have it.
+      ...encryptionTo(['ECDH-ES', 'RSA-OAEP', 'RSA-OAEP-256']),
       dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
     },
     formats: { customizers: { jwt: ports.jwtCustomizer } },
+    extraTokenClaims: howProved,
     clientBasedCORS: ports.corsOrigin,
     pkce: {
       required: (_ctx, client) =>

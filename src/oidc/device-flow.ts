@@ -38,3 +38,19 @@ export function limitUserCodes({ limits, budget }: { limits: Limits; budget: Bud
     await next();
   };
 }
+
+/**
+ * A step taken without the session that the page began (cookies off, an old tab, a script) leads to the page anew: the
+ * engine would fail, it changes a session that it then cannot save.
+ */
+export function askForCodeAgain(provider: () => Provider): Middleware {
+  return async (ctx, next) => {
+    const isStep =
+      ctx.method === 'POST'
+        ? ctx.path === routes.code_verification
+        : ctx.method === 'GET' && ctx.path.startsWith(`${routes.code_verification}/`);
+    if (!isStep || ctx.cookies.get(provider().cookieName('session'), { signed: true })) return next();
+    ctx.redirect(routes.code_verification);
+    ctx.status = 303;
+  };
+}

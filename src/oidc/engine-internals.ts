@@ -13,6 +13,7 @@ import validateDpop, { checkDpopReplay } from 'oidc-provider/lib/helpers/validat
 import instance from 'oidc-provider/lib/helpers/weak_cache.js';
 // @ts-expect-error
 import rejectStructuredTokens from 'oidc-provider/lib/shared/reject_structured_tokens.js';
+import { allForEngine, forEngine } from './faults.ts';
 
 export type Step = (ctx: KoaContextWithOIDC, next: () => Promise<void>) => Promise<void> | void;
 
@@ -23,7 +24,11 @@ export function wrapGrant(provider: Provider, grantType: string, around: (engine
   const { grantTypeHandlers } = instance(provider) as { grantTypeHandlers: Map<string, Step> };
   const engine = grantTypeHandlers.get(grantType);
   if (!engine) throw new Error(`the engine has no handler for ${grantType}`);
-  grantTypeHandlers.set(grantType, around(engine));
+  const ours = around(engine);
+  grantTypeHandlers.set(
+    grantType,
+    forEngine(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => ours(ctx, next)),
+  );
 }
 
 /** The key thumbprint of the request's DPoP proof, after the checks of RFC 9449, section 4.3. */
@@ -46,7 +51,7 @@ const tokenEndpoints = new WeakMap<Provider, TokenEndpoints>();
 
 /** Lets `endpoints` answer for this provider, JWTs included, which the engine itself refuses. */
 export function answerTokenEndpoints(provider: Provider, endpoints: TokenEndpoints): void {
-  tokenEndpoints.set(provider, endpoints);
+  tokenEndpoints.set(provider, allForEngine(endpoints));
 }
 
 /** The engine's steps are module-wide lists: the one that refuses JWTs goes, and the last one asks us first. */

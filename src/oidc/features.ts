@@ -47,8 +47,10 @@ export function features(ports: FeaturePorts): NonNullable<Configuration['featur
     introspection: {
       enabled: true,
       // A token's own client learns nothing it does not hold; a resource server asks of what was made for it.
-      allowedPolicy: async (_ctx, client, token) =>
+      // Nobody asks of the tokens of an application that is gone: without it the engine fails.
+      allowedPolicy: async (ctx, client, token) =>
         client.clientAuthMethod !== 'none' &&
+        (await ctx.oidc.provider.Client.find(token.clientId!)) !== undefined &&
         (client.clientId === token.clientId ||
           resources.speaksFor(client.clientId, audiences(token as { aud?: string | string[] }))),
     },

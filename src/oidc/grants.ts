@@ -56,7 +56,7 @@ export function createLoadExistingGrant(consents: Consents, sessions: Pick<Sessi
   const load = async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
     const { client, session, account, result, provider } = ctx.oidc;
     const grantId = result?.consent?.grantId ?? session!.grantIdFor(client!.clientId);
-    const existing = grantId ? await provider.Grant.find(grantId) : undefined;
+    const existing = await findGrant(provider, grantId, account!.accountId, client!.clientId);
 
     const record = client!.first_party ? undefined : await consents.of(account!.accountId, client!.clientId);
     const asked = requested(ctx);
@@ -95,6 +95,17 @@ function addAll(grant: Grant, { openid, resources, rar }: Grant): void {
   for (const detail of rar ?? []) grant.addRar(detail);
 }
 
+/** A browser changes hands, with what an interaction of it remembers: somebody else's grant is none here. */
+async function findGrant(
+  provider: Provider,
+  id: string | undefined,
+  accountId: string,
+  clientId: string,
+): Promise<Grant | undefined> {
+  const grant = id ? await provider.Grant.find(id) : undefined;
+  return grant?.accountId === accountId && grant.clientId === clientId ? grant : undefined;
+}
+
 const newGrant = (provider: Provider, accountId: string, clientId: string): Grant =>
   new provider.Grant({ accountId, clientId });
 
@@ -119,7 +130,8 @@ export async function grantMissing(
     claims: missing.missingOIDCClaims ?? [],
     resourceScopes: missing.missingResourceScopes ?? {},
   };
-  const grant = (grantId && (await provider.Grant.find(grantId))) || newGrant(provider, accountId, clientId);
+  const existing = await findGrant(provider, grantId, accountId, clientId);
+  const grant = existing ?? newGrant(provider, accountId, clientId);
   allow(grant, allowed);
   await consents.give(accountId, clientId, allowed);
   return grant.save();

@@ -14,9 +14,10 @@ import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './b
 import { createFindAccount } from './claims.ts';
 import { createSecretCheck } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
-import { limitUserCodes, slowDownPolling } from './device-flow.ts';
+import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
-import { forEngine } from './faults.ts';
+import { allForEngine, forEngine } from './faults.ts';
+import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine } from './listening.ts';
 import { createCertificateOf } from './mutual-tls.ts';
@@ -73,6 +74,7 @@ export function createOidc(ports: OidcPorts): Oidc {
   });
   const shared = {
     ...ports,
+    resources: allForEngine(ports.resources),
     certificateOf,
     adapter: createAdapterFactory({ clients, sessions }),
     findAccount: forEngine(createFindAccount(ports) as never),
@@ -82,7 +84,11 @@ export function createOidc(ports: OidcPorts): Oidc {
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
   };
 
-  const checkSecretsOf = createSecretCheck({ clients, limits: ports.limits, failures: ports.clientFailures });
+  const checkSecretsOf = createSecretCheck({
+    clients: allForEngine(clients),
+    limits: allForEngine(ports.limits),
+    failures: ports.clientFailures,
+  });
 
   const build = () => {
     const provider = new Provider(
@@ -134,8 +140,10 @@ export function createOidc(ports: OidcPorts): Oidc {
     endpoints: compose([
       postedRequests,
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
+      askForCodeAgain(() => engine.provider),
       cached,
       jwks,
+      ownFormPages(ports.screens),
       (ctx, next) => engine.run(ctx as never, next),
     ]),
     validateClient(metadata) {

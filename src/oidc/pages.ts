@@ -138,5 +138,11 @@ export function formPostPage(input: {
 
 /** `/`: nothing to do here, said kindly. @param input.account the address of who is signed in */
 export function homePage(input: { account?: string | undefined; signOut?: string | undefined } = {}) {
-  return { ...page('home'), account: input.account, manage: '/account', password: '/account/password', signOut: input.signOut };
+  return {
+    ...page('home'),
+    account: input.account,
+    manage: '/account',
+    password: '/account/password',
+    signOut: input.signOut,
+  };
 }

@@ -13,6 +13,9 @@ interface Answer {
   body: unknown;
 }
 
+const isRefusal = (error: unknown): error is errors.OIDCProviderError =>
+  error instanceof errors.OIDCProviderError && error.statusCode < 500;
+
 /**
  * Several tabs, or a request sent again after a lost answer, present one refresh token within seconds. For that short
  * window the same client with the same key is given the same answer again; after it, a second use is a theft and ends
@@ -27,7 +30,7 @@ interface Answer {
 export function answerRetriedRefreshes(
   provider: Provider,
   options: {
-    sessions: Pick<Sessions, 'fleeting' | 'refreshTokenUsedAt'>;
+    sessions: Pick<Sessions, 'fleeting' | 'refreshTokenUsedAt' | 'atomically'>;
     clock: Clock;
     windowSeconds: number;
     certificateOf: CertificateOf;
@@ -86,14 +89,22 @@ export function answerRetriedRefreshes(
         };
 
         if (await answerAgain({ proofIsNew: true })) return;
-        try {
-          await engine(ctx, next);
-        } catch (error) {
-          // Lost the race for the token by a moment: the winner's answer is ours too.
-          if (error instanceof errors.InvalidGrant && (await answerAgain({ proofIsNew: false }))) return;
-          throw error;
-        }
-        await keep(ctx, id);
+        // The use of the token, its successor and the answer for retries stand or fall together: a store lost half-way
+        // must not leave a token used whose successor nobody was given. A refusal stands with what it ended.
+        const refused = await sessions.atomically(async () => {
+          try {
+            await engine(ctx, next);
+            await keep(ctx, id);
+            return undefined;
+          } catch (error) {
+            if (isRefusal(error)) return error;
+            throw error;
+          }
+        });
+        if (!refused) return;
+        // Lost the race for the token by a moment: the winner's answer is ours too.
+        if (refused instanceof errors.InvalidGrant && (await answerAgain({ proofIsNew: false }))) return;
+        throw refused;
       },
   );
 }

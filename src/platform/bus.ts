@@ -38,16 +38,21 @@ export async function createBus(options: { url: string; db: Db; log: Log }): Pro
     for (const topic of listeners.keys()) tell(topic, message);
   };
 
+  /** Until it succeeds; whichever try that is, messages may have been lost meanwhile. */
+  const later = () => {
+    const retry = (error: unknown) => {
+      log.warn({ err: error }, 'the bus is out of reach');
+      if (!closed) later();
+    };
+    setTimeout(() => connect().then(() => tellAll('reconnected'), retry), retryAfterMilliseconds).unref();
+  };
+
   const connect = async () => {
     const fresh = new Client({ connectionString: options.url, keepAlive: true });
     const reconnect = () => {
       if (closed || client !== fresh) return;
       client = undefined;
-      setTimeout(() => connect().then(() => tellAll('reconnected'), retry), retryAfterMilliseconds).unref();
-    };
-    const retry = (error: unknown) => {
-      log.warn({ err: error }, 'the bus is out of reach');
-      if (!closed) setTimeout(() => connect().catch(retry), retryAfterMilliseconds).unref();
+      later();
     };
     fresh.on('error', reconnect);
     fresh.on('end', reconnect);

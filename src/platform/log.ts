@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 
 export type Log = Logger;
 
@@ -20,18 +20,31 @@ const secretNames = [
   'email',
 ];
 
+/** In the detail of a fault PostgreSQL quotes keys and whole rows: addresses and hashes among them. */
+function withoutRows(error: Error): object {
+  const { detail: _, ...told } = stdSerializers.err(error) as ReturnType<typeof stdSerializers.err> & {
+    detail?: string;
+  };
+  const cut = (text: string) => text.replaceAll(/\n - detail: .*/g, '');
+  return { ...told, message: cut(told.message), stack: cut(told.stack) };
+}
+
 /**
  * Structured log lines on standard output.
  * @param options.level pino's level names
  */
-export function createLog(options: { level: string; name?: string }): Log {
-  return pino({
-    level: options.level,
-    base: options.name ? { name: options.name } : {},
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (level) => ({ level }) },
-    redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[cut]' },
-  });
+export function createLog(options: { level: string; name?: string; to?: DestinationStream }): Log {
+  return pino(
+    {
+      level: options.level,
+      base: options.name ? { name: options.name } : {},
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      serializers: { err: (error: unknown) => (error instanceof Error ? withoutRows(error) : error) },
+      redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[cut]' },
+    },
+    options.to ?? pino.destination(1),
+  );
 }
 
 /** A log for tests and commands that should say nothing. */

@@ -6,7 +6,7 @@ import { type Branding, type BrandingInput, createBranding } from './branding.ts
 import type { Problem } from './form.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
-import { createWords, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
+import { createWords, escapeHtml, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
 
 /** What a page needs to know of the request it answers. */
 export interface PageContext {
@@ -74,8 +74,12 @@ export function createViews(options: ViewsOptions): Views {
   const assets = createAssets({ dir: join(dir, 'assets'), fresh: !production });
   const words = createWords({ dir, pseudo: !production, strict, ...(log ? { log } : {}) });
   const shared = { autoEscape: true, cache: production, cacheFilepaths: production, debug: !production };
-  // Directly at hand in every template: t says a word, th one with markup in it, has asks for one, when formats.
-  const eta = new Eta({ ...shared, views: dir, functionHeader: 'const { t, th, has, problem, asset } = it;' });
+  // At hand in every template: t says words, th those with markup in them, has asks for some.
+  const eta = new Eta({
+    ...shared,
+    views: dir,
+    functionHeader: 'const { t, th, has, problem, attributes, asset } = it;',
+  });
   const plain = new Eta({
     ...shared,
     views: dir,
@@ -93,7 +97,7 @@ export function createViews(options: ViewsOptions): Views {
     const say = words.words(locale);
     return ({ code, params }: Problem) => {
       if (strict || words.has(`problem.${code}`)) return say(`problem.${code}`, params);
-      log?.warn({ code }, 'no words for this problem');
+      log?.warn({ problem: code }, 'no words for this problem');
       return say('problem.other');
     };
   };
@@ -113,6 +117,7 @@ export function createViews(options: ViewsOptions): Views {
         th: words.markup(locale),
         has: words.has,
         problem: problemIn(locale),
+        attributes,
         asset: assets.url,
         lang: words.language(locale),
         dir: words.direction(locale),
@@ -142,6 +147,14 @@ export function createViews(options: ViewsOptions): Views {
       };
     },
   };
+}
+
+/** Attributes of an element, escaped; those without a value are left out. */
+function attributes(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined && value !== false && value !== null)
+    .map(([name, value]) => (value === true ? ` ${name}` : ` ${name}="${escapeHtml(String(value))}"`))
+    .join('');
 }
 
 /** What follows a line break in a header would be a header of its own (CWE-93); a name must not bring one. */
@@ -194,10 +207,11 @@ function languagesOf(locales: Locale[], { locale, url: own }: PageContext, inste
   return locales.map((code) => {
     const spoken =
       code === PSEUDO_LOCALE ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
+    // A request for `//host` or `/\host` must not become a link to another house.
     const [path = '', query = ''] = url.split('?');
     const params = new URLSearchParams(query);
     params.set('lang', code);
     const name = spoken.charAt(0).toLocaleUpperCase(code) + spoken.slice(1);
-    return { code, name, current: code === locale, href: `${path}?${params}` };
+    return { code, name, current: code === locale, href: `${path.replace(/^[/\\]+/, '/')}?${params}` };
   });
 }

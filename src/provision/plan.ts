@@ -10,12 +10,31 @@ const person = z.strictObject({
   given_name: text.optional(),
   family_name: text.optional(),
   locale: text.optional(),
-  phone_number: text.optional(),
-  birthdate: text.optional(),
+  // The rest of OpenID Connect Core 1.0, section 5.1.
+  middle_name: text.optional(),
+  nickname: text.optional(),
   preferred_username: text.optional(),
+  profile: z.url().optional(),
+  picture: z.url().optional(),
+  website: z.url().optional(),
+  gender: text.optional(),
+  birthdate: z
+    .string()
+    .regex(/^(\d{4}|0000-\d\d-\d\d|\d{4}-\d\d-\d\d)$/, 'is a date as 1990-05-24, or a year')
+    .optional(),
   zoneinfo: text.optional(),
-  website: text.optional(),
-  picture: text.optional(),
+  phone_number: text.optional(),
+  phone_number_verified: z.boolean().optional(),
+  address: z
+    .strictObject({
+      formatted: text.optional(),
+      street_address: text.optional(),
+      locality: text.optional(),
+      region: text.optional(),
+      postal_code: text.optional(),
+      country: text.optional(),
+    })
+    .optional(),
 });
 
 /** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */

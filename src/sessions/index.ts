@@ -28,6 +28,8 @@ export interface Sessions {
   /** The engine's storage for a model (all but `Client`). A store out of reach becomes {@link StoreUnavailable}, 503. */
   adapter(model: string): Adapter;
   fleeting: Fleeting;
+  /** What `work` writes to the durable half is written whole, or not at all when it throws. */
+  atomically<T>(work: () => Promise<T>): Promise<T>;
 
   /** Sign-in sessions that live, the one used last first. */
   listOf(accountId: string): Promise<SessionRecord[]>;
@@ -124,6 +126,7 @@ export function createSessions(deps: {
     ...ending,
     adapter,
     fleeting: createFleeting({ kv, vault }),
+    atomically: (work) => db.transact(() => work()),
     listOf: registry.listOf,
     find: registry.find,
     touch: registry.touch,

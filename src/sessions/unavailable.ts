@@ -1,5 +1,7 @@
-import { type Adapter, errors } from 'oidc-provider';
+import { type Adapter, errors, Provider } from 'oidc-provider';
 import { Refusal } from '../platform/index.ts';
+
+const retryAfterSeconds = 2;
 
 /**
  * The store is out of reach, in the engine's words: HTTP 503 `temporarily_unavailable`, or that error at the
@@ -10,6 +12,8 @@ export class StoreUnavailable extends errors.OIDCProviderError {
     super(503, 'temporarily_unavailable', { cause, detail: 'store unavailable' });
     this.error_description = 'the service cannot answer just now, try again in a moment';
     this.expose = true;
+    // The engine's errors carry no headers; the answer under way does.
+    Provider.ctx?.set('retry-after', String(retryAfterSeconds));
   }
 }
 

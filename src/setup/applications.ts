@@ -11,7 +11,7 @@ const kinds: Record<string, Partial<ClientMetadata>> = {
 export type ApplicationKind = 'web' | 'spa' | 'native' | 'service';
 
 export const isApplicationKind = (kind: string | undefined): kind is ApplicationKind =>
-  kind !== undefined && kind in kinds;
+  kind !== undefined && Object.hasOwn(kinds, kind);
 
 /** @param input.redirectUris needed for all kinds but services */
 export function metadataOf(input: {

@@ -50,14 +50,22 @@ export function createSetup(ports: SetupPorts) {
     return applicationPage({ token, ...more });
   };
 
+  /** Whoever still holds a link when an administrator has come otherwise, by a command or a file, holds nothing. */
+  const open = async (token: string): Promise<SetupLink> => {
+    const link = await links.open(token);
+    if (!link.administratorId && (await users.hasAdministrator()))
+      throw new Refusal('setup.link_used', { kind: 'forbidden' });
+    return link;
+  };
+
   /** Runs with the link that the request carries; one that is spent gets a page that says what to do. */
   const withLink =
     (work: (ctx: AppContext, link: SetupLink, token: string, form: Form) => Promise<void>) => async (koa: unknown) => {
       const ctx = koa as AppContext;
       const form = readForm(ctx);
-      const token = text(form.token) || text(ctx.query.token as string | undefined);
+      const token = text(form.token) || text([ctx.query.token].flat()[0]);
       try {
-        await work(ctx, await links.open(token), token, form);
+        await work(ctx, await open(token), token, form);
       } catch (error) {
         if (!(error instanceof Refusal) || !error.code.startsWith('setup.link_')) throw error;
         present.page(ctx, setupLinkPage({ state: error.code === 'setup.link_expired' ? 'expired' : 'used' }), {

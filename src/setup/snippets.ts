@@ -23,7 +23,11 @@ export function snippets({ issuer, clientId, secret, redirectUri, kind }: Snippe
       title: 'Node.js · openid-client',
       code: `import * as client from 'openid-client';
 
-const config = await client.discovery(new URL('${issuer}'), '${clientId}', ${auth});
+const config = await client.discovery(
+  new URL('${issuer}'),
+  '${clientId}',
+  ${auth},
+);
 
 // 1. Send the person to sign in. Keep verifier and state in their session.
 const verifier = client.randomPKCECodeVerifier();
@@ -129,7 +133,11 @@ function service(issuer: string, clientId: string, secret: string): Snippet[] {
       title: 'Node.js · openid-client',
       code: `import * as client from 'openid-client';
 
-const config = await client.discovery(new URL('${issuer}'), '${clientId}', '${secret}');
+const config = await client.discovery(
+  new URL('${issuer}'),
+  '${clientId}',
+  '${secret}',
+);
 const { access_token } = await client.clientCredentialsGrant(config);`,
     },
     {

@@ -30,7 +30,7 @@ export function createComplete(ports: SigninPorts) {
   };
 
   return async (interaction: Interaction): Promise<void> => {
-    const { ctx, prompt, attempt, client, sessionAccountId } = interaction;
+    const { ctx, prompt, attempt, client } = interaction;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
     const answered = prompt.name === 'consent' ? {} : { [prompt.name]: {} };
     if (attempt.proved.length === 0) return interaction.finish(answered);
@@ -52,8 +52,6 @@ export function createComplete(ports: SigninPorts) {
       data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
-    // Somebody else at the same browser: the engine signs the one before out first.
-    if (sessionAccountId && sessionAccountId !== accountId) ctx.state.log.info('the account in this browser changes');
     await interaction.finish({
       ...answered,
       login: { accountId, remember: attempt.remember, amr, ...(acr ? { acr } : {}) },

@@ -2,7 +2,6 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
-import type { Sessions } from '../sessions/index.ts';
 import type { User } from '../users/index.ts';
 import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
@@ -10,6 +9,12 @@ import { rememberedCookie } from './device.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
 import type { ClientShown } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
+
+/**
+ * The browser goes straight back to the engine with what was proved. Whoever does not must start over: it may be true no
+ * more, a new password would not end what is no session yet.
+ */
+const resumeSeconds = 120;
 
 /** One request of a sign-in: the engine's question, the attempt so far, and the ways on. */
 export interface Interaction {
@@ -32,7 +37,7 @@ export interface Interaction {
   keep(): Promise<void>;
   /** Keeps the attempt and sends the person to the step that the flow decides. */
   advance(): Promise<void>;
-  /** Starts over with what was typed forgotten, except for `keep`. */
+  /** Starts over with what was typed forgotten, except for `keep` and for which account the person chose. */
   restart(keep?: Partial<Attempt>): void;
   /**
    * Starts over with something of the account proved.
@@ -48,7 +53,6 @@ export interface Interaction {
 /** The ports, and what this room makes for itself out of them. */
 export interface Signin extends SigninPorts {
   store: AttemptStore;
-  sessions: Pick<Sessions, 'find'>;
   /** Ends a sign-in that has everything: hands the person to the engine. */
   complete(interaction: Interaction): Promise<void>;
 }
@@ -116,8 +120,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       redirect(ctx, `/signin/${uid}/${step}`);
     },
     restart(keep = {}) {
+      const { account } = attempt;
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
-      Object.assign(attempt, freshAttempt(), keep, { restarted: true });
+      Object.assign(attempt, freshAttempt(), { account }, keep, { restarted: true });
     },
     async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
@@ -125,13 +130,26 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     },
     async finish(result) {
       await store.end(uid);
-      redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
+      if (result.login && session && session.accountId !== result.login.accountId) await leave(session);
+      details.result = 'error' in result ? result : { ...details.lastSubmission, ...result };
+      await details.save(resumeSeconds);
+      redirect(ctx, details.returnTo);
     },
     show: (model, options = {}) =>
       present.page(ctx, model, {
         ...options,
         uiLocales: typeof params.ui_locales === 'string' ? params.ui_locales : undefined,
       }),
+  };
+
+  /**
+   * Somebody else at the same browser: the one before is signed out here and now, and the engine starts a new session.
+   * It would otherwise do the same through a page of its own, which stands still without JavaScript.
+   */
+  const leave = async (before: { uid: string; accountId?: string }): Promise<void> => {
+    if (!before.accountId) return;
+    await ports.sessions.endSession(before.uid, 'session.account_changed');
+    details.session = undefined;
   };
 
   const remembered = rememberedCookie(ports.settings);

@@ -1,5 +1,4 @@
 import { createForm, type FieldSpec, type Form, type Typed } from '../platform/form.ts';
-import type { Params } from '../platform/message.ts';
 import type { Page } from '../platform/views.ts';
 
 /**

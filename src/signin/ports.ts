@@ -18,6 +18,7 @@ import type {
 import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { Users } from '../users/index.ts';
 
 /** What the consent prompt found missing. */
@@ -55,6 +56,7 @@ export interface SigninPorts {
   rememberedDevices: RememberedDevices;
   notices: Notices;
   captcha: Captcha;
+  sessions: Pick<Sessions, 'fleeting' | 'find' | 'endSession'>;
   events: Pick<Events, 'record' | 'history'>;
   present: Presenter;
   csrf: Csrf;

@@ -1,7 +1,6 @@
 import Router from '@koa/router';
 import type { AppContext } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
-import type { Sessions } from '../sessions/index.ts';
 import { createAttemptStore } from './attempt.ts';
 import { createComplete } from './complete.ts';
 import type { Step } from './flow.ts';
@@ -38,7 +37,7 @@ import { createVerifyStep } from './steps/verify.ts';
  * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
-export function createSignin(ports: SigninPorts & { sessions: Pick<Sessions, 'fleeting' | 'find'> }) {
+export function createSignin(ports: SigninPorts) {
   const { settings, sessions, csrf, present } = ports;
   const signin: Signin = {
     ...ports,

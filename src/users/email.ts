@@ -1,8 +1,11 @@
 import { domainToASCII } from 'node:url';
 
-/** One at-sign, a dot in the domain, no spaces or control characters, at most 254 octets (RFC 5321, section 4.5.3.1). */
+/**
+ * One at-sign, a dot in the domain, no spaces, control or invisible characters, at most 254 octets (RFC 5321, section
+ * 4.5.3.1). Domains are looked up without what is invisible: one address would have any number of spellings.
+ */
 const shape =
-  /^[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}]{1,64}@[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}]+\.[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}.]+$/u;
+  /^[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}\p{DI}]{1,64}@[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}\p{DI}]+\.[^\s@"(),:;<>[\\\]\p{Cc}\p{Cf}\p{DI}.]+$/u;
 
 /** Whether the text can be an address at all; only a letter that is answered proves that it is one. */
 export function isEmail(text: string): boolean {

@@ -47,8 +47,9 @@ export const transitions = {
   register: { from: ['Created'], to: 'Unverified', event: 'user.registered' },
   verify: { from: ['Created', 'Unverified'], to: 'Active', event: 'user.verified' },
   activate: { from: ['Created', 'Unverified'], to: 'Active', event: 'user.activated' },
+  // Not from Unverified: whoever registered somebody else's address would choose a new password and be active by it.
   requirePasswordReset: {
-    from: ['Created', 'Unverified', 'Active'],
+    from: ['Created', 'Active'],
     to: 'PasswordResetRequired',
     event: 'user.password_reset_required',
   },

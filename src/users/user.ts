@@ -56,6 +56,14 @@ export class User extends UserEntity.class {
     return mayHold(this.state as UserState);
   }
 
+  /**
+   * Made by whoever typed the address in; nobody has shown to read it yet. To everybody but the reader of the letter
+   * there is no such account: who could sign in to it with the password they chose would learn that there was none.
+   */
+  isUnverified(): boolean {
+    return this.state === 'Unverified';
+  }
+
   isStopped(): boolean {
     return isStopped(this.state as UserState);
   }
@@ -82,7 +90,7 @@ export class User extends UserEntity.class {
     }
     const from = this.state as UserState;
     const { to } = transitions[transition];
-    this.state = to === 'before' ? this.#stateToReturnTo() : to;
+    this.state = to === 'before' ? stateToReturnTo(this) : to;
     // A chain of stops (suspended, then deleted) returns to the state the person was last in on their own.
     if (!isStopped(from)) this.stateBefore = from;
     this.stateChangedAt = change.at;
@@ -99,9 +107,10 @@ export class User extends UserEntity.class {
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
   }
-
-  #stateToReturnTo(): UserState {
-    return (this.stateBefore as UserState | null) ?? (this.isEmailVerified() ? 'Active' : 'Unverified');
-  }
 }
+
+/** No private method: an entity that was loaded did not go through the constructor, which is what would let it be called. */
+const stateToReturnTo = (user: User): UserState =>
+  (user.stateBefore as UserState | null) ?? (user.isEmailVerified() ? 'Active' : 'Unverified');
+
 UserEntity.setClass(User);

@@ -19,7 +19,7 @@ describe.each(MODES)('with a %s', (mode) => {
     expect(view.html).toContain('aria-describedby');
     // As people type: small letters, no dash.
     await walker.submit({ user_code: device.user_code.toLowerCase().replace('-', ' ') });
-    view = await walker.submit({}, { button: 'yes' });
+    await walker.submit({}, { button: 'Connect' });
     await walker.submit({ identifier: ADA.email });
     view = await walker.submit({ password: ADA.password });
     if (view.url.pathname.endsWith('/consent')) view = await walker.submit({}, { button: 'allow' });
@@ -36,7 +36,9 @@ describe.each(MODES)('with a %s', (mode) => {
     const config = await discover(stage.cardea, clients.device);
     const device = await oidc.initiateDeviceAuthorization(config, { scope: 'openid' });
     const walker = await stage.walk(mode);
-    const view = await walker.open(device.verification_uri_complete!);
+    let view = await walker.open(device.verification_uri_complete!);
+    // Without JavaScript a button stands between.
+    if (!view.text.includes(device.user_code)) view = await walker.submit({}, { button: 'Continue' });
     expect(view.text).toContain(device.user_code);
     const refused = await walker.submit({}, { button: 'abort' });
     expect(refused.status).toBeLessThan(500);

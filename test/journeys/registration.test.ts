@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { type Cardea, startCardea } from '../support/cardea.ts';
 import {
@@ -15,6 +15,9 @@ import {
 import { createWalker, MODES, type Walker } from '../support/walker.ts';
 
 let cardea: Cardea;
+// Many steps in a browser, on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 let browser: Browser;
 beforeAll(async () => {
   [cardea, browser] = await Promise.all([startCardea(), launchBrowser()]);

@@ -1,9 +1,12 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { startCardea } from '../support/cardea.ts';
 import { agree, freshAddress, PASSWORD } from '../support/flows.ts';
 import { createWalker, MODES } from '../support/walker.ts';
+
+// Many steps in a browser, on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let browser: Browser;
 beforeAll(async () => {

@@ -25,10 +25,10 @@ describe.each(MODES)('with a %s', (mode) => {
 
   it('a known and an unknown address look the same at sign-in and at a forgotten password', async () => {
     const seen: unknown[][] = [[], []];
-    for (const [at, email] of [ADA.email, freshAddress('nobody')].entries()) {
+    for (const [at, email] of [ADA.email, freshAddress()].entries()) {
       const walker = await stage.walk(mode);
       const note = (view: Awaited<ReturnType<typeof walker.see>>) =>
-        seen[at]!.push([view.status, view.title, stepOf(view), view.text.replaceAll(email, '…')]);
+        seen[at]!.push([view.status, view.title, stepOf(view), view.text.replaceAll(/\s/g, '').replaceAll(email, '…')]);
       await walker.open(`${stage.cardea.demo}/sign-in`);
       note(await walker.submit({ identifier: email }));
       note(await walker.submit({ password: 'not the password at all' }));

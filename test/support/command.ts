@@ -31,7 +31,7 @@ export async function cardeaCommand(
   let json: unknown;
   if (args.includes('--json')) {
     try {
-      json = JSON.parse(stdout.slice(stdout.search(/[[{]/)));
+      json = JSON.parse(stdout);
     } catch {
       throw new Error(`cardea ${args.join(' ')} printed no JSON (${code}):\n${stdout}\n${stderr}`);
     }

@@ -263,7 +263,7 @@ const models: Record<string, { page: string }> = {
     minLength,
     values: { email },
     problems: [
-      { field: 'current', code: 'password.wrong' },
+      { field: 'current', code: 'password.current_wrong' },
       { field: 'password', code: 'password.common' },
     ],
   }),

@@ -141,7 +141,7 @@ function closeOf(tags: Tag[], index: number): Tag | undefined {
   return undefined;
 }
 
-const strip = (html: string) => html.replace(TAG, ' ').replace(/\s+/g, ' ').trim();
+const strip = (html: string) => html.replace(/<wbr>/g, '').replace(TAG, ' ').replace(/\s+/g, ' ').trim();
 
 const NAMED: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' };
 

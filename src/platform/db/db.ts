@@ -39,6 +39,8 @@ interface OpenTransaction {
  * @param options.entities every room's entities
  * @param options.migrations folder of the migrations
  * @param options.connections most connections this process holds
+ * @param options.answerWithin seconds in which the server must have answered a statement, else it counts as out of
+ *   reach: a network that loses everything without a word would hold a request for ever. Not for migrations
  * @throws Refusal `store.unavailable` from every call while the server cannot be reached
  */
 export async function createDb(options: {
@@ -47,10 +49,11 @@ export async function createDb(options: {
   migrations: string;
   log: Log;
   connections?: number;
+  answerWithin?: number;
 }): Promise<Db> {
   const orm = await MikroORM.init({
     clientUrl: options.url,
-    driverOptions: poolOptions(options.url),
+    driverOptions: poolOptions(options),
     entities: options.entities,
     extensions: [Migrator],
     pool: { min: 0, max: options.connections ?? 20 },
@@ -110,6 +113,11 @@ export async function createDb(options: {
 }
 
 /** A socket folder in the URL (`?host=/path`) is something pg knows and MikroORM's URL reader does not. */
-function poolOptions(url: string): Record<string, unknown> {
-  return { connectionString: url, connectionTimeoutMillis: 5_000, keepAlive: true };
+function poolOptions({ url, answerWithin }: { url: string; answerWithin?: number }): Record<string, unknown> {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    ...(answerWithin ? { query_timeout: answerWithin * 1_000 } : {}),
+  };
 }

@@ -12,7 +12,7 @@ const unavailableCodes = new Set([
   'EAI_AGAIN',
 ]);
 const unavailableWords =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error/;
 
 const causes = function* (error: unknown): Generator<{ code?: unknown; message?: unknown }> {
   for (

@@ -46,11 +46,16 @@ export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string
     const { traceId } = state;
     try {
       await next();
-      if (ctx.status === 404 && ctx.body == null) answer({ status: 404, code: 'page.missing', traceId });
-    } catch (error) {
+      // What no door answered. (405 comes from a router that knows the path but not the method.)
+      if ([404, 405].includes(ctx.status) && ctx.body == null)
+        answer({ status: ctx.status, code: codeOfStatus[ctx.status]!, traceId });
+    } catch (thrown) {
+      // What the protocol engine was told of a refusal in its own words is still that refusal on our pages.
+      const cause = thrown instanceof Error ? thrown.cause : undefined;
+      const error = cause instanceof Refusal ? cause : thrown;
       if (error instanceof Refusal) {
         state.log.info(
-          { code: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
+          { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
           'refused',
         );
         answer({ status: statusOfKind[error.kind], code: error.code, traceId, retryAfter: error.retryAfter });

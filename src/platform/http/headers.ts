@@ -6,30 +6,36 @@ import type { AppContext } from './state.ts';
  * The policy of every page. There is no `form-action`: Chromium applies it to the redirects that follow a submitted
  * form as well, and would block the way back to the application after a sign-in.
  */
-export function contentSecurityPolicy(nonce: string, options: { https: boolean; images?: readonly string[] }): string {
+export function contentSecurityPolicy(nonce: string, options: { https: boolean; widgets?: readonly string[] }): string {
+  const widgets = (options.widgets ?? []).map((host) => ` ${host}`).join('');
   return [
     `default-src 'none'`,
     `base-uri 'none'`,
     `frame-ancestors 'none'`,
-    `connect-src 'self'`,
+    `connect-src 'self'${widgets}`,
     `font-src 'self'`,
-    `img-src 'self' data: ${['https:', ...(options.images ?? [])].join(' ')}`,
-    `script-src 'self' 'nonce-${nonce}'`,
+    // An application's logo may live anywhere.
+    `img-src 'self' data: https:`,
+    `script-src 'self' 'nonce-${nonce}'${widgets}`,
     `style-src 'self' 'nonce-${nonce}'`,
     `worker-src 'self'`,
-    `frame-src 'self'`,
+    `frame-src 'self'${widgets}`,
     `manifest-src 'self'`,
     ...(options.https ? ['upgrade-insecure-requests'] : []),
   ].join('; ');
 }
 
-/** Headers that protect the pages; a door may tighten or replace its own. */
-export function securityHeaders({ https }: { https: boolean }): Middleware {
+/**
+ * Headers that protect the pages; a door may tighten or replace its own.
+ * @param options.widgets hosts of a captcha that somebody else serves
+ */
+export function securityHeaders(options: { https: boolean; widgets?: readonly string[] }): Middleware {
+  const { https } = options;
   return async (ctx, next) => {
     const nonce = randomBytes(16).toString('base64');
     (ctx as AppContext).state.nonce = nonce;
     ctx.set({
-      'content-security-policy': contentSecurityPolicy(nonce, { https }),
+      'content-security-policy': contentSecurityPolicy(nonce, options),
       'cross-origin-opener-policy': 'same-origin-allow-popups',
       'cross-origin-resource-policy': 'same-origin',
       'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',

@@ -2,6 +2,18 @@ import type { Middleware } from 'koa';
 import { Refusal } from '../refusal.ts';
 
 /**
+ * Takes every request as one to the public address, whatever the last hop spoke: behind a proxy that ends TLS, URLs
+ * come out as https and cookies as secure also when it forgets to say so.
+ */
+export function publicProtocol(issuer: string): Middleware {
+  const value = new URL(issuer).protocol.slice(0, -1);
+  return async (ctx, next) => {
+    Object.defineProperty(ctx.request, 'protocol', { value });
+    await next();
+  };
+}
+
+/**
  * Refuses a Host that is not the issuer's before anything builds a URL from it: discovery, redirects and letters
  * would otherwise point where an attacker likes. Health checks come by address and are asked before this.
  */

@@ -4,7 +4,7 @@ export { type Csrf, createCsrf } from './csrf.ts';
 export { type Form, readForm } from './form.ts';
 export { contentSecurityPolicy, securityHeaders } from './headers.ts';
 export { health } from './health.ts';
-export { onlyHost } from './host.ts';
+export { onlyHost, publicProtocol } from './host.ts';
 export { createPresenter, type Presenter } from './present.ts';
 export { trustProxies } from './proxy.ts';
 export { type Listening, listen } from './server.ts';

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa';
 import proxyaddr from 'proxy-addr';
+import type { Log } from '../log.ts';
 
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'];
 
@@ -12,12 +13,26 @@ const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwa
 export function trustProxies(options: {
   trusted: readonly string[];
   certificateHeader?: string | undefined;
+  log: Log;
 }): Middleware {
+  const { log } = options;
   const trust = proxyaddr.compile([...options.trusted]);
+  const inside = proxyaddr.compile(['loopback', 'linklocal', 'uniquelocal']);
+  let told = false;
+  /** Once: behind a proxy that is not named everybody has its address, and a few guesses of one lock all out. */
+  const tellOfProxy = (address: string, forwardedFor: unknown) => {
+    if (told || forwardedFor === undefined || !inside(address, 0)) return;
+    told = true;
+    log.warn({ address }, 'this address forwards requests and is not trusted: if it is your proxy, see proxy.trusted');
+  };
   const ours = [...forwarded, ...(options.certificateHeader ? [options.certificateHeader.toLowerCase()] : [])];
   return async (ctx, next) => {
     const { req } = ctx;
-    if (!trust(req.socket.remoteAddress ?? '', 0)) for (const header of ours) delete req.headers[header];
+    const address = req.socket.remoteAddress ?? '';
+    if (!trust(address, 0)) {
+      tellOfProxy(address, req.headers['x-forwarded-for']);
+      for (const header of ours) delete req.headers[header];
+    }
     ctx.request.ip = proxyaddr(req, trust);
     await next();
   };

@@ -44,7 +44,7 @@ export function createIdentifierStep(ports: Pick<SigninPorts, 'settings'>): Step
           { status: 422 },
         );
       }
-      interaction.restart({ identifier, remember, account: interaction.attempt.account });
+      interaction.restart({ identifier, remember });
       await interaction.advance();
     },
   };

@@ -6,8 +6,8 @@ import type { SigninPorts } from '../ports.ts';
 import { most, type StepHandler } from './step.ts';
 
 /**
- * Prove it, by password. A known and an unknown address cost the same work and meet the same words; a stopped account
- * is told so only to whoever has its password.
+ * Prove it, by password. A known and an unknown address cost the same work and meet the same words, and so does one that
+ * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep(ports: SigninPorts): StepHandler {
   const { settings, users, passwords, attempts, events } = ports;
@@ -66,12 +66,12 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         await attempts.succeeded(reservation);
         throw error;
       }
-      if (!right || !user) {
+      if (!right || !user || user.isUnverified()) {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
       await attempts.succeeded(reservation);
-      if (user.isStopped()) return refuse(interaction, 'account.unavailable', user.id);
+      if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
       await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
       if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
       await interaction.advance();

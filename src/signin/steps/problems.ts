@@ -32,11 +32,13 @@ export function problemOf(error: unknown, policy: PasswordPolicy): Problem {
   return { field, code: (error as Refusal).code, params: { min: minimum, max: maximum } };
 }
 
-/** Where the person is and what they speak, for letters and the journal. */
+/**
+ * Where the person is and what they speak, for letters and the journal. The handle of an earlier letter is none of it: that
+ * may have gone to another address, and must not stand for this one.
+ */
 export const asker = (interaction: Interaction, locale: string) => ({
   ip: interaction.ctx.ip,
   locale,
-  handle: interaction.attempt.letter?.handle,
   resume: interaction.uid,
 });
 
