@@ -1,5 +1,5 @@
+import { describeAgent } from '../platform/agent.ts';
 import { readForm } from '../platform/http/index.ts';
-import { describeAgent } from './agent.ts';
 import { asSelf, byPerson, doneOf, goTo } from './own.ts';
 import { activityPage, applicationsPage, overviewPage, profilePage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';

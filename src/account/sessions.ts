@@ -1,6 +1,6 @@
+import { describeAgent } from '../platform/agent.ts';
 import { readForm } from '../platform/http/index.ts';
 import { sha256 } from '../platform/index.ts';
-import { describeAgent } from './agent.ts';
 import { asSelf, byPerson, doneOf, goTo } from './own.ts';
 import { sessionsPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';

@@ -70,7 +70,8 @@ export function createSignedInGuard(deps: {
         redirect_uri: `${issuer}${callback}`,
         scope: 'openid',
         state: isOwnPath(back) ? back : '/account',
-        ...(fresh ? { max_age: String(freshSeconds) } : {}),
+        // Stricter than we are, so that whoever is sent there because of us is asked there.
+        ...(fresh ? { max_age: String(freshSeconds - 30) } : {}),
       });
       ctx.redirect(`/authorize?${query}`);
       ctx.status = 303;

@@ -84,6 +84,19 @@ export const userCommands: Command[] = [
       };
     },
   },
+  {
+    name: 'user reset-second-factor',
+    usage: '<email or id> [--reason TEXT]',
+    about: 'take away a lost authenticator app with its recovery codes; ends the sessions and tells the owner',
+    options: { reason: { type: 'string' } },
+    async run(context) {
+      const user = await found(context);
+      const { secondFactors } = (await context.app()).ports;
+      const reason = (context.values.reason as string | undefined) ?? by.reason;
+      const removed = await secondFactors.resetTotp(user, { actor: by.actor, reason });
+      return { result: { removed }, lines: [removed ? 'the app is removed' : 'there was no app'] };
+    },
+  },
   ...moves.map(
     ([word, transition, about]): Command => ({
       name: `user ${word}`,

@@ -1,5 +1,6 @@
 import type { Events } from '../events/index.ts';
 import type { Mail, SecurityNotice } from '../mail/index.ts';
+import { describeAgent } from '../platform/agent.ts';
 import type { Db } from '../platform/db/index.ts';
 import { type Clock, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
@@ -38,6 +39,12 @@ export interface Notices {
 const linkSeconds = 14 * 24 * 60 * 60;
 /** The notice follows what it tells of within a transaction, and clocks of several processes differ. */
 const leadSeconds = 60;
+
+/** As a person would call it; what says nothing of itself in a few words of its own. */
+const shortly = (userAgent = ''): string => {
+  const { browser, system } = describeAgent(userAgent);
+  return [browser, system].filter(Boolean).join(', ') || userAgent.slice(0, 40) || '–';
+};
 
 export function createNotices(deps: {
   db: Db;
@@ -94,7 +101,7 @@ export function createNotices(deps: {
         mail.send('security-notice', {
           to: email,
           locale: user.locale ?? locale,
-          params: { what, when: clock.now(), ip, device: userAgent ?? '', link: await link(user.id, what) },
+          params: { what, when: clock.now(), ip, device: shortly(userAgent), link: await link(user.id, what) },
         }),
       );
     },

@@ -84,6 +84,7 @@ describe('a one-time code', () => {
     const other = await enrolled();
     await room.db.query('update totp set secret = $1 where user_id = $2', [row!.secret, other.user.id]);
     await expect(room.totp.check(other.user.id, codeOf(secret, 30))).rejects.toThrow();
+    await room.totp.remove(other.user.id);
   });
 
   it('has a budget of its own, which a wait follows', async () => {
@@ -129,6 +130,16 @@ describe('enrolling', () => {
     const { rememberedDevices, db } = room;
     const factors = createFactors({ db, rememberedDevices, administrators: 'required' });
     expect([true, false].map((administrator) => factors.mayGoWithout({ administrator }))).toEqual([false, true]);
+  });
+
+  it('is undone by an operator when app and codes are lost, and everything signed in ends', async () => {
+    const { user } = await enrolled({ administrator: true });
+    const by = { actor: { kind: 'system' as const }, reason: 'lost on a train' };
+    expect(await room.secondFactors.resetTotp(user, by)).toBe(true);
+    expect(await room.factors.of(user.id)).toMatchObject({ totp: false, recoveryCodes: 0 });
+    expect(room.ended.at(-1)).toMatchObject({ accountId: user.id, reason: 'credential.reset' });
+    expect(room.letters.at(-1)).toMatchObject({ params: { what: 'totp-removed' } });
+    expect(await room.secondFactors.resetTotp(user, by)).toBe(false);
   });
 
   it('outlives the secret it was sealed under', async () => {

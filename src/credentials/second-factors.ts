@@ -1,11 +1,12 @@
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import { Refusal } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
 import type { User } from '../users/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import type { Budgets } from './budgets.ts';
 import type { Factors } from './factors.ts';
-import { byThemselves } from './journeys.ts';
+import { type By, byThemselves } from './journeys.ts';
 import type { Notices } from './notices.ts';
 import type { RecoveryCodes } from './recovery-codes.ts';
 import type { RememberedDevices } from './remembered-devices.ts';
@@ -32,6 +33,11 @@ export interface SecondFactors {
   enrolTotp(user: Person, input: Whence & { token: string; code: string }): Promise<string[]>;
   /** The recovery codes and remembered devices end with it. @throws Refusal `totp.required` (forbidden) */
   removeTotp(user: Person, from: Whence): Promise<void>;
+  /**
+   * The same by an operator, for somebody who has lost app and codes; also for whoever must have one: they enrol anew at
+   * their next sign-in. Every session ends. @returns whether there was an app
+   */
+  resetTotp(user: Person, by: By): Promise<boolean>;
   /** Ten new recovery codes; the old ones end. @throws Refusal `totp.missing` (conflict) without anything to recover */
   reissueRecoveryCodes(user: Person, from: Whence): Promise<string[]>;
   /**
@@ -56,9 +62,10 @@ export function createSecondFactors(
     rememberedDevices: Pick<RememberedDevices, 'forgetAll'>;
     factors: Factors;
     notices: Pick<Notices, 'tell'>;
+    sessions: Pick<Sessions, 'endAllOf'>;
   },
 ): SecondFactors {
-  const { db, events, totp, recoveryCodes, rememberedDevices, factors, notices, budgets } = deps;
+  const { db, events, sessions, totp, recoveryCodes, rememberedDevices, factors, notices, budgets } = deps;
   const attempts = {
     totp: createAttempts({ ...deps, budgets: namedAfter('totp', budgets) }),
     recovery: createAttempts({ ...deps, budgets: namedAfter('recovery', budgets) }),
@@ -79,12 +86,17 @@ export function createSecondFactors(
     return right;
   };
 
-  const note = (
-    user: Person,
-    type: 'credential.added' | 'credential.removed' | 'credential.changed',
-    kind: string,
-    ip: string,
-  ) => events.record({ type, ...byThemselves(user.id, ip), subject: user.id, data: { kind } });
+  const note = (user: Person, type: 'credential.added' | 'credential.changed', kind: string, ip: string) =>
+    events.record({ type, ...byThemselves(user.id, ip), subject: user.id, data: { kind } });
+
+  const drop = async (user: Person, by: By, from: Whence): Promise<boolean> => {
+    if (!(await totp.remove(user.id))) return false;
+    await recoveryCodes.remove(user.id);
+    await rememberedDevices.forgetAll(user.id);
+    await events.record({ type: 'credential.removed', ...by, subject: user.id, data: { kind: 'totp' } });
+    await notices.tell(user, 'totp-removed', from);
+    return true;
+  };
 
   const useRecoveryCode = (user: Person, code: string, from: Whence) =>
     db.transact(async () => {
@@ -112,14 +124,15 @@ export function createSecondFactors(
       if (!factors.mayGoWithout(user) && (await factors.of(user.id)).passkeys === 0) {
         throw new Refusal('totp.required', { kind: 'forbidden' });
       }
-      await db.transact(async () => {
-        if (!(await totp.remove(user.id))) return;
-        await recoveryCodes.remove(user.id);
-        await rememberedDevices.forgetAll(user.id);
-        await note(user, 'credential.removed', 'totp', from.ip);
-        await notices.tell(user, 'totp-removed', from);
-      });
+      await db.transact(() => drop(user, byThemselves(user.id, from.ip), from));
     },
+
+    resetTotp: (user, by) =>
+      db.transact(async () => {
+        if (!(await drop(user, by, { ip: 'localhost', userAgent: by.reason, locale: 'en' }))) return false;
+        await sessions.endAllOf(user.id, 'credential.reset');
+        return true;
+      }),
 
     reissueRecoveryCodes: (user, from) =>
       db.transact(async () => {

@@ -18,7 +18,7 @@ const people = ['otp', 'stepup', 'bank', 'paper', 'kept', 'browser', 'guess', 't
 const vault = { ...clients.web, client_id: 'vault', client_name: 'vault', require_mfa: true };
 
 const stage = setStage({
-  settings: { mfa: { administrators: 'required' } },
+  settings: { mfa: { administrators: 'required' }, limits: { signin_pair: { points: 5, window: '15m' } } },
   bootstrap: {
     ...bootstrap,
     clients: [...bootstrap.clients, vault],

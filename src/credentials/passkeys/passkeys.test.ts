@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } fr
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { credentialsRoom } from '../../../test/support/credentials.ts';
 import { newId, type Refusal } from '../../platform/index.ts';
+import { createPasskeys } from './passkeys.ts';
 import { userHandleOf } from './ports.ts';
 
 const origin = 'http://localhost:3000';
@@ -207,4 +208,27 @@ it('is called what its owner calls it', async () => {
   expect((await room.passkeys.list(user.id))[0]!.name).toBe('My phone');
   expect(await rename(' ')).toBe('passkey.name_refused');
   expect(await rename('Mine', newId())).toBe('passkey.missing');
+});
+
+it('other origins of the house and an allow-list of kinds are the operator’s', async () => {
+  const { user } = await person();
+  const open = { for: 'create' as const, userId: user.id };
+  const register = (settings: { origins: string[]; allowedAaguids: string[] }) => {
+    const passkeys = createPasskeys({
+      ...room,
+      log: { warn: () => {} } as never,
+      fleeting: { take: async () => open } as never,
+      tell: async () => {},
+      hasOtherWayIn: async () => true,
+      settings: { rpId: 'localhost', rpName: 'x', ...settings },
+    });
+    const response = authenticator().create('any', { at: 'https://shop.example' });
+    return codeOf(passkeys.register({ response, scope: 's', userId: user.id, from }));
+  };
+  const [none, other] = ['00000000-0000-0000-0000-000000000000', 'fbfc3007-154e-4ecc-8c0b-6e020557d7bd'];
+  const origins = [origin, 'https://shop.example'];
+  expect(await register({ origins: [origin], allowedAaguids: [] })).toBe('passkey.refused');
+  expect(await register({ origins, allowedAaguids: [] })).toBe('accepted');
+  expect(await register({ origins, allowedAaguids: [other] })).toBe('passkey.kind_refused');
+  expect(await register({ origins, allowedAaguids: [none] })).toBe('accepted');
 });
