@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
-import { createAccount, registerAccountClient } from './account/index.ts';
+import { accountClient, createAccount } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
@@ -79,7 +79,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
   const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
-  const clients = createClients({ db, bus, clock, events });
+  const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
   const resources = createResourceServers({ db, bus, clock });
   const standing = createStanding({ db });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
@@ -135,7 +135,6 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     present,
     csrf,
   });
-  await registerAccountClient(clients, { issuer: settings.issuer, name: settings.branding.name });
   const account = createAccount({
     ...credentials,
     db,

@@ -4,4 +4,4 @@
  * nothing. Who is signed in the engine says; how one signs in is `signin`'s business, reached as by any application.
  */
 export { createAccount } from './routes.ts';
-export { registerAccountClient } from './signed-in.ts';
+export { accountClient } from './signed-in.ts';

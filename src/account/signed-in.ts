@@ -1,5 +1,6 @@
 import type { Provider } from 'oidc-provider';
-import type { Clients } from '../clients/index.ts';
+import type { ClientMetadata } from '../clients/index.ts';
+import type { Settings } from '../platform/config/index.ts';
 import type { AppContext } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { User, Users } from '../users/index.ts';
@@ -87,29 +88,15 @@ export function createSignedInGuard(deps: {
   };
 }
 
-/** Makes the account pages known as an application of the house; corrects what has changed since. */
-export async function registerAccountClient(clients: Clients, { issuer, name }: { issuer: string; name: string }) {
-  const metadata = {
-    client_id: accountClientId,
-    client_name: name,
-    client_uri: `${issuer}/account`,
-    redirect_uris: [`${issuer}${callback}`],
-    response_types: ['none'],
-    grant_types: [] as string[],
-    token_endpoint_auth_method: 'none',
-    application_type: 'web' as const,
-    first_party: true,
-  };
-  const by = { actor: { kind: 'system' as const }, reason: 'account pages' };
-  const known = (await clients.list()).find(({ metadata: { client_id } }) => client_id === accountClientId);
-  if (!known) return void (await clients.add(metadata, by).catch(ignoreRace));
-  const same = (Object.keys(metadata) as (keyof typeof metadata)[]).every(
-    (key) => JSON.stringify(known.metadata[key]) === JSON.stringify(metadata[key]),
-  );
-  if (!same) await clients.replace(metadata, by);
-}
-
-/** Of several processes at their first start one makes the client. */
-const ignoreRace = (error: unknown) => {
-  if ((error as { code?: string }).code !== 'client.exists') throw error;
-};
+/** The account pages as an application of the house: made of the settings at each start, kept in no table. */
+export const accountClient = ({ issuer, branding }: Pick<Settings, 'issuer' | 'branding'>): ClientMetadata => ({
+  client_id: accountClientId,
+  client_name: branding.name,
+  client_uri: `${issuer}/account`,
+  redirect_uris: [`${issuer}${callback}`],
+  response_types: ['none'],
+  grant_types: [],
+  token_endpoint_auth_method: 'none',
+  application_type: 'web',
+  first_party: true,
+});

@@ -37,8 +37,16 @@ export interface Clients {
   hasSecret(clientId: string, secret: string): Promise<boolean>;
 }
 
-export function createClients(options: { db: Db; bus: Bus; clock: Clock; events: Pick<Events, 'record'> }): Clients {
-  const { db, bus, clock, events } = options;
+/** @param options.own applications that are parts of this house: they stand in no table, no list, and cannot be changed */
+export function createClients(options: {
+  db: Db;
+  bus: Bus;
+  clock: Clock;
+  events: Pick<Events, 'record'>;
+  own?: readonly ClientMetadata[];
+}): Clients {
+  const { db, bus, clock, events, own = [] } = options;
+  const isOwn = (clientId: string) => own.some(({ client_id }) => client_id === clientId);
 
   const load = async (where: string, params: unknown[]): Promise<ClientRecord[]> => {
     const rows = await db.query<{ metadata: ClientMetadata; secrets: ClientRecord['secrets'] }>(
@@ -80,11 +88,15 @@ export function createClients(options: { db: Db; bus: Bus; clock: Clock; events:
   };
 
   return {
-    find: (clientId) => cache.get(clientId),
+    async find(clientId) {
+      const part = own.find(({ client_id }) => client_id === clientId);
+      return part ? { metadata: part, secrets: [] } : cache.get(clientId);
+    },
     list: () => load('true', []),
 
     async add(metadata, by, { secret = randomToken() } = {}) {
       const clientId = metadata.client_id ?? newId();
+      if (isOwn(clientId)) throw new Refusal('client.exists', { kind: 'conflict' });
       const whole: ClientMetadata = { ...metadata, client_id: clientId };
       try {
         await db.transact(async () => {
