@@ -72,6 +72,7 @@ export function createCredentials(
     | 'budgets'
     | 'settings'
     | 'rememberedDevices'
+    | 'factors'
     | 'notices'
   > & {
     sessions: Pick<Sessions, 'fleeting'>;
@@ -146,6 +147,7 @@ export function createCredentials(
     links,
     budgets,
     rememberedDevices,
+    factors,
     notices,
     settings: {
       verificationLink: settings.tokens.verificationLink,
