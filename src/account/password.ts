@@ -3,6 +3,7 @@ import { Refusal } from '../platform/index.ts';
 import { passwordChangedPage, passwordPage } from './pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
+import type { SignedInGuard } from './signed-in.ts';
 
 /** Which field a refusal is about. */
 const fieldOf = (code: string): string => (code === 'password.current_wrong' ? 'current' : 'password');
@@ -11,16 +12,10 @@ const fieldOf = (code: string): string => (code === 'password.current_wrong' ? '
  * Change of password. The present one is asked for in any case, so it also works for somebody who is not signed in
  * here; a wrong one counts like at the sign-in, and an unknown address meets the same words.
  */
-export function createPasswordPages({
-  provider,
-  users,
-  attempts,
-  passwords,
-  passwordChanges,
-  policy,
-  present,
-  settings,
-}: AccountPorts) {
+export function createPasswordPages(
+  { provider, users, attempts, passwords, passwordChanges, policy, present, settings }: AccountPorts,
+  guard: SignedInGuard,
+) {
   const https = settings.issuer.startsWith('https:');
   const { minimum: minLength, maximum } = policy.lengths();
 
@@ -74,6 +69,9 @@ export function createPasswordPages({
         });
         present.page(ctx, passwordChangedPage());
       } catch (error) {
+        if (error instanceof Refusal && error.code === 'password.second_factor') {
+          return void (await guard.demand(ctx));
+        }
         if (!(error instanceof Refusal) || !error.code.startsWith('password.')) throw error;
         refused(error.code);
       }

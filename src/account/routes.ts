@@ -20,8 +20,8 @@ export function createAccount(ports: AccountPorts) {
   const { csrf } = ports;
   const verify = createVerifyPages(ports);
   const reset = createResetPages(ports);
-  const password = createPasswordPages(ports);
   const guard = createSignedInGuard({ ...ports, issuer: ports.settings.issuer });
+  const password = createPasswordPages(ports, guard);
   const self = createSelfPages(ports, guard);
   const security = createSecurityPages(ports, guard);
   const passkeys = createPasskeyPages(ports, guard);

@@ -73,6 +73,7 @@ export function createCredentials(
     | 'budgets'
     | 'settings'
     | 'rememberedDevices'
+    | 'factors'
     | 'notices'
   > & {
     sessions: Pick<Sessions, 'fleeting'>;
@@ -148,6 +149,7 @@ export function createCredentials(
     links,
     budgets,
     rememberedDevices,
+    factors,
     notices,
     settings: {
       verificationLink: settings.tokens.verificationLink,

@@ -7,6 +7,7 @@ import { type Change, emailKey, type User, type Users } from '../users/index.ts'
 import type { Attempts } from './attempts.ts';
 import type { Budgets } from './budgets.ts';
 import type { Captcha } from './captcha.ts';
+import type { Factors } from './factors.ts';
 import type { Passwords } from './passwords.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import type { Proof, Proofs } from './proofs.ts';
@@ -55,6 +56,7 @@ export interface Ports {
   captcha: Pick<Captcha, 'seen'>;
   links: Links;
   rememberedDevices: Pick<RememberedDevices, 'forgetAll'>;
+  factors: Pick<Factors, 'of'>;
   /** Of {@link Notices}. */
   notices: { link(userId: string, what: 'password-changed'): Promise<string> };
   settings: JourneySettings;

@@ -6,9 +6,9 @@ import { byThemselves, contextOf, type Ports, replacePassword } from './journeys
 export interface PasswordChanges {
   /**
    * Every other session ends; the owner gets a letter. Wrong current passwords count like those at sign-in.
-   * @param input.session uid of the session that stays
+   * @param input.session uid of the session that stays; without one, whoever has a second factor must sign in first
    * @param input.device the device cookie
-   * @throws Refusal `password.current_wrong` (unauthenticated), `password.same`, `password.…` (invalid), `limit.exceeded` (limited)
+   * @throws Refusal `password.current_wrong`, `password.second_factor` (unauthenticated), `password.same`, `password.…` (invalid), `limit.exceeded` (limited)
    */
   change(input: {
     userId: string;
@@ -57,6 +57,10 @@ export function createPasswordChanges(ports: Ports): PasswordChanges {
         throw new Refusal('password.current_wrong', { kind: 'unauthenticated' });
       }
       await attempts.succeeded(reservation);
+      // A stolen password alone must not end the owner's sessions either.
+      if (!session && (await ports.factors.of(userId)).totp) {
+        throw new Refusal('password.second_factor', { kind: 'unauthenticated' });
+      }
       const next = await prepared(user, password);
       const by = byThemselves(userId, ip);
       await db.transact(async () =>

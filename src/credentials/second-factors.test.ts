@@ -220,14 +220,18 @@ describe('which factors are asked of whom', () => {
       user.id,
     ]);
     expect(device).not.toContain(row!.hash);
-    // A new password ends it.
+    // A new password ends it; without having signed in, the old one is not enough to set it.
     await room.passwords.set(user.id, 'an old and quiet harbour 19');
-    await room.passwordChanges.change({
-      userId: user.id,
-      current: 'an old and quiet harbour 19',
-      password: 'a new and loud harbour 20',
-      ...from,
-    });
+    const change = (session?: string) =>
+      room.passwordChanges.change({
+        userId: user.id,
+        current: 'an old and quiet harbour 19',
+        password: 'a new and loud harbour 20',
+        session,
+        ...from,
+      });
+    await expect(change()).rejects.toMatchObject({ code: 'password.second_factor' });
+    await change('a session');
     expect(await missing()).toBe('totp');
   });
 });
