@@ -37,6 +37,18 @@ export const UserEntity = defineEntity({
     familyName: p.text().nullable(),
     locale: p.text().nullable(),
     profile: p.json<UserProfile>(),
+    /** What directories know the person by (SCIM's userName); who has none goes by the address. */
+    userName: p.text().nullable(),
+    userNameKey: p.text().nullable(),
+    externalId: p.text().nullable(),
+    provisioningDomain: p.text().nullable(),
+    /** Custom fields by name. */
+    attributes: p.json<Record<string, unknown>>().default({} as never),
+    /** What SCIM keeps of a person that OpenID Connect has no claim for. */
+    directory: p.json<Record<string, unknown>>().default({} as never),
+    /** What the person chose for themselves: language, theme, notices, privacy. */
+    settings: p.json<Record<string, unknown>>().default({} as never),
+    lastSignInAt: p.datetime().nullable(),
     termsVersion: p.text().nullable(),
     termsAcceptedAt: p.datetime().nullable(),
     createdAt: p.datetime(),
