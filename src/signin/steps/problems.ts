@@ -36,15 +36,11 @@ export function problemOf(error: unknown, policy: PasswordPolicy): Problem {
  * Where the person is and what they speak, for letters and the journal. The handle of an earlier letter is none of it: that
  * may have gone to another address, and must not stand for this one.
  */
-export const asker = (interaction: Interaction, locale: string) => ({
-  ip: interaction.ctx.ip,
-  locale,
-  resume: interaction.uid,
-});
+export const asker = ({ ctx, locale, uid }: Interaction) => ({ ip: ctx.ip, locale, resume: uid });
 
 /** Where something is proved or changed from. */
-export const whence = ({ present }: Pick<SigninPorts, 'present'>, { ctx, params }: Interaction): Whence => ({
+export const whence = ({ ctx, locale }: Interaction): Whence => ({
   ip: ctx.ip,
   userAgent: ctx.get('user-agent'),
-  locale: present.locale(ctx, params.ui_locales as string | undefined),
+  locale,
 });
