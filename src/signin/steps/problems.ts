@@ -1,7 +1,6 @@
 import type { PasswordPolicy, Whence } from '../../credentials/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
-import type { SigninPorts } from '../ports.ts';
 
 export interface Problem {
   field: string;
