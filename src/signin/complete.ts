@@ -14,7 +14,7 @@ export function createComplete(ports: SigninPorts) {
   const tellOwner = async (interaction: Interaction, userId: string) => {
     const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
     const user = before && (await users.byId(userId));
-    if (user) await notices.tell(user, 'new-device', whence(ports, interaction));
+    if (user) await notices.tell(user, 'new-device', whence(interaction));
   };
 
   const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
