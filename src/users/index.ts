@@ -5,6 +5,24 @@
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export {
+  applyPreferences,
+  lookOf,
+  type NotificationCategory,
+  type NotificationChannel,
+  notificationCategories,
+  notificationChannels,
+  type Preferences,
+  type PreferencesPatch,
+  preferencesOf,
+  preferencesPatch,
+  readPreferences,
+  type Theme,
+  themes,
+  type WithholdableClaim,
+  wants,
+  withholdableClaims,
+} from './preferences/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';
