@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import Router from '@koa/router';
 import type { Middleware } from 'koa';
+import { mfa } from '../credentials/index.ts';
 import type { AppContext } from '../platform/http/index.ts';
 import { problemBoundary } from './boundary.ts';
 import { createIdempotency } from './idempotency.ts';
@@ -21,7 +22,6 @@ export interface Api {
 
 /** How fresh the second factor must be for what is dangerous, in seconds. */
 const fresh = 5 * 60;
-const mfa = 'urn:cardea:acr:mfa';
 
 export function createApi(ports: ApiPorts): Api {
   const { settings, present, vault } = ports;

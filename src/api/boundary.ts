@@ -12,7 +12,8 @@ const crossOrigin = {
 };
 const preflight = {
   'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
-  'access-control-allow-headers': 'Authorization, DPoP, Content-Type, If-Match, If-None-Match, Idempotency-Key, Traceparent',
+  'access-control-allow-headers':
+    'Authorization, DPoP, Content-Type, If-Match, If-None-Match, Idempotency-Key, Traceparent',
   'access-control-max-age': '7200',
 };
 

@@ -52,11 +52,14 @@ export function readQuery(schema: z.ZodObject, search: URLSearchParams): Record<
   const query: Record<string, unknown> = Object.create(null);
   for (const [key, value] of search) {
     if (!value.isWellFormed() || value.includes('\0') || !key.isWellFormed() || key.includes('\0')) {
-      throw invalid([{ parameter: key.slice(0, 50).toWellFormed(), code: 'value', detail: 'Text that cannot be asked' }]);
+      throw invalid([
+        { parameter: key.slice(0, 50).toWellFormed(), code: 'value', detail: 'Text that cannot be asked' },
+      ]);
     }
     const [, name = key, inner] = /^(\w+)\[([^\]]+)\]$/.exec(key) ?? [];
     if (inner !== undefined) {
-      const object = (query[name] ??= Object.create(null)) as Record<string, unknown>;
+      query[name] ??= Object.create(null);
+      const object = query[name] as Record<string, unknown>;
       if (typeof object !== 'object' || inner in object) throw twice(key);
       object[inner] = value;
     } else if (isList(schema.shape[name])) {

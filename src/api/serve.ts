@@ -23,6 +23,8 @@ export interface ServePorts {
   };
 }
 
+type Fields = Record<string, unknown>;
+
 export const prefix = '/api';
 const usualLimit = 256 * 1024;
 
@@ -30,9 +32,11 @@ const usualLimit = 256 * 1024;
 export function serve(routes: readonly Route[], ports: ServePorts): Router {
   const router = new Router({ prefix });
   // What is written out comes before what is left open: `/users/me` is not the person called me.
-  for (const route of routes.toSorted((a, b) => openness(a.path).localeCompare(openness(b.path)))) {
+  for (const route of routes.toSorted((a, b) => (openness(a.path) < openness(b.path) ? -1 : 1))) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1');
-    router.register(path, [route.method], (ctx) => answer(route, ports, ctx as unknown as AppContext, ctx.params));
+    router.register(path, [route.method], (ctx) =>
+      answer(route, ports, ctx as unknown as AppContext, ctx.params as Fields),
+    );
   }
   router.all('/{*rest}', (ctx) => elsewhere(routes, ctx as unknown as AppContext));
   return router;
@@ -41,13 +45,14 @@ export function serve(routes: readonly Route[], ports: ServePorts): Router {
 const openness = (path: string) => path.replace(/\{\w+\}/g, '~');
 
 /** From the outside in: who, how often, what, on which condition, whether for the first time. */
-async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: Record<string, string>): Promise<void> {
+async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: Fields): Promise<void> {
   if (!ctx.accepts('json', 'application/problem+json') && ctx.get('accept') !== '') {
     throw new Refusal('request.not_acceptable', { kind: 'invalid' });
   }
   const caller = await admit(route, ports, ctx);
-  const params = route.params && checked(route.params, given, 'path');
-  const query = checked(route.query ?? noQuery, readQuery(route.query ?? noQuery, ctx.URL.searchParams), 'query');
+  const params = route.params && (checked(route.params, given, 'path') as Fields);
+  const asks = route.query ?? noQuery;
+  const query = checked(asks, readQuery(asks, ctx.URL.searchParams), 'query') as Fields;
   const sent = route.method === 'GET' ? undefined : await readJson(ctx, route.bodyLimit ?? usualLimit);
   const body = route.body && checked(route.body, sent, 'body');
   if (!route.body && sent !== undefined && JSON.stringify(sent) !== '{}') {
@@ -59,7 +64,15 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: R
 
   const work = async (): Promise<KeptAnswer> => {
     const demand = (version: number) => demandMatch(ctx, version);
-    const reply = await route.handle({ params, query, body, caller, by: byOf(ctx, route, caller), demandMatch: demand, ctx });
+    const reply = await route.handle({
+      params,
+      query,
+      body,
+      caller,
+      by: byOf(ctx, route, caller),
+      demandMatch: demand,
+      ctx,
+    });
     const status = reply.status ?? statusesOf(route)[0]!;
     if (ports.settings.strict) demandPromised(route, status, reply.body);
     const headers: Record<string, string> = {};
@@ -95,7 +108,8 @@ const nameOf = ({ clientId, accountId }: Caller): string => JSON.stringify([clie
 /** Who reaches others' accounts does it as an administrator; who reaches their own, as the person they are. */
 function byOf(ctx: AppContext, route: Route, { clientId, accountId }: Caller) {
   const kind = route.scopes.some((scope) => scope.startsWith('users.')) ? 'administrator' : 'user';
-  const actor = accountId === undefined ? { kind: 'client' as const, id: clientId } : ({ kind, id: accountId } as const);
+  const actor =
+    accountId === undefined ? { kind: 'client' as const, id: clientId } : ({ kind, id: accountId } as const);
   return { actor, ip: ctx.ip };
 }
 

@@ -1,3 +1,4 @@
+import { LockMode } from '@mikro-orm/core';
 import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Clock, newId, Refusal } from '../platform/index.ts';
@@ -57,7 +58,7 @@ export function createUsers(options: {
   const isId = (id: string) => /^[0-9a-f-]{36}$/.test(id);
 
   const locked = async (id: string): Promise<User> => {
-    const user = isId(id) ? await db.em().findOne(User, { id }, { lockMode: 4, refresh: true }) : null;
+    const user = isId(id) ? await db.em().findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true }) : null;
     if (!user) throw new Refusal('user.unknown', { kind: 'missing' });
     return user;
   };

@@ -37,13 +37,18 @@ const claims = {
   gender: text(100),
   birthdate: z.string().regex(/^(\d{4}|\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))$/, 'A date, or a year'),
   zoneinfo: text(100).refine(isTimeZone, 'A time zone, as Europe/Berlin'),
-  locale: z.string().regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'A language tag, as en or de-AT').max(35),
+  locale: z
+    .string()
+    .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$/, 'A language tag, as en or de-AT')
+    .max(35),
   phone_number: z.string().regex(/^\+[1-9]\d{3,14}$/, 'As E.164 writes it: +49301234567'),
   address,
 };
 
 const eachNullish = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, (schema as z.ZodType).nullish()])) as {
+  Object.fromEntries(
+    Object.entries(shape).map(([name, schema]) => [name, (schema as z.ZodType).nullish()]),
+  ) as unknown as {
     [Name in keyof Shape]: z.ZodOptional<z.ZodNullable<Shape[Name]>>;
   };
 
