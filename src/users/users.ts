@@ -58,7 +58,9 @@ export function createUsers(options: {
   const isId = (id: string) => /^[0-9a-f-]{36}$/.test(id);
 
   const locked = async (id: string): Promise<User> => {
-    const user = isId(id) ? await db.em().findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true }) : null;
+    const user = isId(id)
+      ? await db.em().findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
+      : null;
     if (!user) throw new Refusal('user.unknown', { kind: 'missing' });
     return user;
   };
