@@ -15,6 +15,8 @@ export const byPerson = (ctx: AppContext, { user }: Pick<SignedIn, 'user'>) => (
 const said = new Set([
   'profile_saved',
   'settings_saved',
+  'picture_saved',
+  'picture_removed',
   'totp_added',
   'totp_removed',
   'session_ended',

@@ -20,9 +20,9 @@ import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock, Limits } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Users } from '../users/index.ts';
+import type { Consents, Pictures, Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */
 export interface AccountPorts {
@@ -31,6 +31,8 @@ export interface AccountPorts {
   settings: Settings;
   provider(): Provider;
   users: Users;
+  pictures: Pictures;
+  limits: Limits;
   sessions: Sessions;
   clients: Clients;
   consents: Consents;

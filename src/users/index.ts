@@ -5,6 +5,8 @@
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export { phoneNumber } from './phone.ts';
+export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {
   applyPreferences,
   lookOf,
@@ -23,6 +25,14 @@ export {
   wants,
   withholdableClaims,
 } from './preferences/index.ts';
+export {
+  addressFields,
+  type ProfileField,
+  type ProfileProblem,
+  profileLimits,
+  readProfile,
+  type TypedProfile,
+} from './profile.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';

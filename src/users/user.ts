@@ -3,7 +3,7 @@ import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
 
-/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own. */
+/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own; and `bio`, which is no claim. */
 export interface UserProfile {
   middle_name?: string;
   nickname?: string;
@@ -17,6 +17,7 @@ export interface UserProfile {
   phone_number?: string;
   phone_number_verified?: boolean;
   address?: Record<string, string>;
+  bio?: string;
 }
 
 export const UserEntity = defineEntity({

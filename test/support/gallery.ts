@@ -5,6 +5,7 @@ import Koa from 'koa';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
 import { passkeysPage } from '../../src/account/passkey-pages.ts';
+import { profilePage } from '../../src/account/profile-page.ts';
 import { settingsPage } from '../../src/account/settings-page.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
@@ -189,7 +190,27 @@ const models: Record<string, { page: string }> = {
     sessions: 1,
     applications: 12,
   }),
-  'own-profile': own.profilePage({ email, done: 'profile_saved', values: { given_name: 'Ada' } }),
+  'own-profile': profilePage({
+    email,
+    name: 'Ada',
+    picture: undefined,
+    maxBytes: 8_000_000,
+    done: 'profile_saved',
+    values: { given_name: 'Ada' },
+  }),
+  'own-profile-refused': profilePage({
+    email: long,
+    name: long,
+    picture: 'data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=',
+    pictureProblem: { code: 'picture.too_large', params: { megabytes: 8 } },
+    maxBytes: 8_000_000,
+    values: { phone_number: '12', website: 'x', birthdate: '1', bio: 'x'.repeat(30) },
+    problems: [
+      { field: 'phone_number', code: 'phone.invalid' },
+      { field: 'website', code: 'url.invalid' },
+      { field: 'bio', code: 'field.too_long', params: { max: 1000 } },
+    ],
+  }),
   'own-settings': settingsPage({
     preferences: preferencesOf({ settings: { theme: 'dark' }, profile: { zoneinfo: 'Europe/Berlin' } }),
     locales: ['en', 'de'],
