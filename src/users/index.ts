@@ -5,6 +5,7 @@
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
   createGroups,
   type Group,
