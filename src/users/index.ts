@@ -5,7 +5,11 @@
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export { type FieldFault, type Given, mayRead, mayWrite } from './fields/check.ts';
+export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/definition.ts';
+export { createFields, type Fields, mergeValues } from './fields/fields.ts';
+export { comparesAs, fieldExpression } from './fields/maintain.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';
-export { createUsers, type NewUser, type Users } from './users.ts';
+export { type By, createUsers, type NewUser, type Users } from './users.ts';
