@@ -42,7 +42,7 @@ import {
   type Log,
   systemClock,
 } from './platform/index.ts';
-import { createJobs } from './platform/jobs/index.ts';
+import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createViews } from './platform/views.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
@@ -72,6 +72,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
+  const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
@@ -212,6 +213,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -254,10 +256,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, users, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();
+      tasks.work();
       state.ready = true;
     },
     /** Says that it is not ready, so that a balancer turns elsewhere, while requests are still answered. */
@@ -267,7 +270,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     /** After the last request. */
     async close() {
       state.ready = false;
-      await Promise.all([relay.stop(), jobs.stop()]);
+      await Promise.all([relay.stop(), jobs.stop(), tasks.stop()]);
       keys.stop();
       await Promise.all([mail.close(), credentials.close(), bus.close()]);
       redis?.disconnect();
