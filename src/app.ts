@@ -47,7 +47,7 @@ import { createViews } from './platform/views.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createStanding, createUsers, UserEntity } from './users/index.ts';
+import { createConsents, createFields, createStanding, createUsers, UserEntity } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -106,6 +106,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const fields = createFields({ db, bus, clock, events });
+  await fields.start();
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -132,6 +134,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     resources,
     sessions,
     users,
+    fields,
     standing,
     consents,
     keys,
@@ -163,6 +166,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
+    fields,
     clients,
     resources,
     sessions,
@@ -177,6 +181,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     settings,
     provider: oidc.provider,
     users,
+    fields,
     sessions,
     clients,
     consents,
@@ -214,6 +219,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('users.fields', 60, fields.maintain);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -256,7 +262,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, fields, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();

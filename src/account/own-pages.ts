@@ -57,12 +57,15 @@ const names: FieldSpec[] = [
   { name: 'name', label: 'label.display_name', hint: 'hint.display_name', autocomplete: 'name', maxlength: 200 },
 ];
 
-/** POST /account/profile {given_name, family_name, name} */
-export function profilePage(input: Typed & { email: string; done?: string | undefined }) {
+/**
+ * POST /account/profile {given_name, family_name, name, …custom fields}
+ * @param input.custom custom fields that people look after themselves
+ */
+export function profilePage(input: Typed & { email: string; custom?: FieldSpec[]; done?: string | undefined }) {
   return {
     ...ownPage('profile', 'profile', input),
     email: input.email,
-    form: createForm(paths.profile, names, input),
+    form: createForm(paths.profile, [...names, ...(input.custom ?? [])], input),
   };
 }
 

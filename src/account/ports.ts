@@ -22,7 +22,7 @@ import type { Db } from '../platform/db/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Users } from '../users/index.ts';
+import type { Consents, Fields, Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */
 export interface AccountPorts {
@@ -31,6 +31,7 @@ export interface AccountPorts {
   settings: Settings;
   provider(): Provider;
   users: Users;
+  fields: Pick<Fields, 'list' | 'check'>;
   sessions: Sessions;
   clients: Clients;
   consents: Consents;

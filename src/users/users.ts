@@ -17,6 +17,8 @@ export interface NewUser {
   familyName?: string | undefined;
   locale?: string | undefined;
   profile?: UserProfile;
+  /** Custom fields by name, as {@link Fields.check} cleaned them. */
+  attributes?: Record<string, unknown> | undefined;
   termsVersion?: string | undefined;
 }
 
@@ -89,6 +91,7 @@ export function createUsers(options: {
             familyName: input.familyName,
             locale: input.locale,
             profile: input.profile ?? {},
+            attributes: input.attributes ?? {},
             termsVersion: input.termsVersion,
             termsAcceptedAt: input.termsVersion ? at : undefined,
             createdAt: at,

@@ -64,6 +64,8 @@ export function createFields(deps: { db: Db; bus: Bus; clock: Clock; events: Pic
   let text = '';
   let until = 0;
   let generation = 0;
+  /** A change of ours may not be committed yet: read anew each time until it is. */
+  let unsettled = false;
   let loading: Promise<void> | undefined;
 
   const load = async (): Promise<void> => {
@@ -74,7 +76,7 @@ export function createFields(deps: { db: Db; bus: Bus; clock: Clock; events: Pic
     );
     // A change was heard meanwhile: what was read may be from before it.
     if (started !== generation) return load();
-    until = performance.now() + maxAge;
+    until = unsettled ? 0 : performance.now() + maxAge;
     const fresh = JSON.stringify(rows);
     if (fresh === text) return;
     text = fresh;
@@ -101,7 +103,13 @@ export function createFields(deps: { db: Db; bus: Bus; clock: Clock; events: Pic
   /** The others hear of it at the commit; this process knows before its answer is out. */
   const changed = async (name: string): Promise<void> => {
     await bus.publish(topic, name);
-    db.afterCommit(renew);
+    generation++;
+    until = 0;
+    unsettled = true;
+    db.afterCommit(() => {
+      unsettled = false;
+      return renew();
+    });
   };
 
   const list = async () => {
