@@ -6,7 +6,7 @@ import { accountClient, createAccount } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
-import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
+import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
@@ -44,6 +44,7 @@ import {
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createViews } from './platform/views.ts';
+import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
@@ -100,7 +101,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   });
   const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock });
+  const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
   const standing = createStanding({ db });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
@@ -132,6 +133,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     settings,
     clients,
     resources,
+    ownApi: ownApi(settings),
     sessions,
     users,
     fields,
@@ -160,6 +162,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
+  const bearer = createBearer({
+    issuer: settings.issuer,
+    provider: oidc.provider,
+    certificateOf: oidc.certificateOf,
+    keys,
+    clients,
+    sessions,
+    standing,
+    clock,
+  });
+  const scim = createScim({ issuer: settings.issuer, bearer });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -203,7 +216,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router];
+  const doors: Router[] = [signin.router, account.router, setup.router, scim.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 

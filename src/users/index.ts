@@ -10,6 +10,24 @@ export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/d
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
+export {
+  applyPreferences,
+  lookOf,
+  type NotificationCategory,
+  type NotificationChannel,
+  notificationCategories,
+  notificationChannels,
+  type Preferences,
+  type PreferencesPatch,
+  preferencesOf,
+  preferencesPatch,
+  readPreferences,
+  type Theme,
+  themes,
+  type WithholdableClaim,
+  wants,
+  withholdableClaims,
+} from './preferences/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';
