@@ -44,7 +44,7 @@ function claimsOfFields({ attributes }: User, fields: readonly Field[]): Record<
 }
 
 /** Everything we could say of a person; the engine gives out what was asked for and granted. */
-export function claimsOf(user: User, fields: readonly Field[]): Record<string, unknown> & { sub: string } {
+export function claimsOf(user: User, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
   const { address, ...profile } = user.profile;
   return {
     ...claimsOfFields(user, fields),
@@ -65,7 +65,7 @@ export function claimsOf(user: User, fields: readonly Field[]): Record<string, u
 export function claimsFor(
   user: User,
   client: object | undefined,
-  fields: readonly Field[],
+  fields: readonly Field[] = [],
 ): ReturnType<typeof claimsOf> {
   const claims = claimsOf(user, fields);
   if ((client as { first_party?: unknown } | undefined)?.first_party === true) return claims;
