@@ -48,7 +48,7 @@ import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createFields, createStanding, createUsers, UserEntity } from './users/index.ts';
+import { createConsents, createFields, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -109,6 +109,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const users = createUsers({ db, sessions, events, clock });
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
+  const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -275,7 +276,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();

@@ -1,6 +1,6 @@
 /**
- * People: who they are, the state each is in, and whether they may act. Whoever stops a person here ends everything
- * they hold in the same transaction. How they prove who they are is `credentials`' business.
+ * People: who they are, the state each is in, whether they may act, and the groups they are in. Whoever stops a person
+ * here ends everything they hold in the same transaction. How they prove who they are is `credentials`' business.
  */
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
@@ -10,6 +10,15 @@ export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/d
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
+export {
+  createGroups,
+  type Group,
+  type GroupEdit,
+  type GroupQuery,
+  type Groups,
+  type NewGroup,
+} from './groups/groups.ts';
+export type { Member } from './groups/members.ts';
 export {
   applyPreferences,
   lookOf,
