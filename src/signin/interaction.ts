@@ -30,6 +30,8 @@ export interface Interaction {
   /** The application asks for more than a password, whatever the person has. */
   asksForMore: boolean;
   form: Form;
+  /** What the person reads, as the application and the browser tell. */
+  locale: string;
   /** The account of the attempt, or of the session, if anything of it is proved. */
   user(): Promise<User | undefined>;
   mayEnter(step: Step): Promise<boolean>;
@@ -76,6 +78,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   const attempt = await stillProved(ports.passwords, await store.load(uid));
   const requested = requestedAcr(params);
   const demanded = metadata?.require_mfa === true;
+  const uiLocales = typeof params.ui_locales === 'string' ? params.ui_locales : undefined;
   // Step-up: what the session proved need not be proved again, only what is missing.
   if (!attempt.identifier && !attempt.restarted && session?.accountId && stepsUp(prompt as Interaction['prompt'])) {
     const living = session.uid ? await ports.sessions.find(session.uid) : undefined;
@@ -110,6 +113,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     attempt,
     asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
+    locale: present.locale(ctx, uiLocales),
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
     keep: () => store.save(uid, attempt),
@@ -135,11 +139,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       await details.save(resumeSeconds);
       redirect(ctx, details.returnTo);
     },
-    show: (model, options = {}) =>
-      present.page(ctx, model, {
-        ...options,
-        uiLocales: typeof params.ui_locales === 'string' ? params.ui_locales : undefined,
-      }),
+    show: (model, options = {}) => present.page(ctx, model, { ...options, uiLocales }),
   };
 
   /**

@@ -6,7 +6,7 @@ import { asker, problemOf } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';
 
 /** Ask for a new password. The answer is the same for an address we know and one we do not. */
-export function createForgotStep({ resets, captcha, policy, present }: SigninPorts): StepHandler {
+export function createForgotStep({ resets, captcha, policy }: SigninPorts): StepHandler {
   const kind = 'forgot' as const;
   const page = async (interaction: Interaction, more: object = {}) =>
     forgotPage({
@@ -26,7 +26,7 @@ export function createForgotStep({ resets, captcha, policy, present }: SigninPor
       try {
         if (await captcha.required({ kind, ip: ctx.ip })) await captcha.verify(form, ctx.ip);
         const { handle } = await resets.request({
-          ...asker(interaction, present.locale(ctx, interaction.params.ui_locales as string | undefined)),
+          ...asker(interaction),
           email,
         });
         interaction.restart({

@@ -5,7 +5,7 @@ import { problemOf } from './problems.ts';
 import { most, type StepHandler } from './step.ts';
 
 /** A change that an administrator asked for: after the old password, before the sign-in goes on. */
-export function createNewPasswordStep({ passwordChanges, policy, present }: SigninPorts): StepHandler {
+export function createNewPasswordStep({ passwordChanges, policy }: SigninPorts): StepHandler {
   const page = (interaction: Interaction, more: object = {}) =>
     newPasswordPage({
       uid: interaction.uid,
@@ -25,7 +25,7 @@ export function createNewPasswordStep({ passwordChanges, policy, present }: Sign
           userId: attempt.userId!,
           password: (form.password ?? '').slice(0, most),
           ip: ctx.ip,
-          locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
+          locale: interaction.locale,
         });
         await interaction.proved(attempt.userId!, { methods: attempt.proved });
       } catch (error) {

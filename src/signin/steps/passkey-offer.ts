@@ -4,10 +4,11 @@ import { laterCookie } from '../later.ts';
 import { passkeyOfferPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
 import { passkeyScope } from './passkey.ts';
+import { whence } from './problems.ts';
 import type { StepHandler } from './step.ts';
 
 /** Everything is proved: a passkey for the next time, or not now. Whatever the answer, the sign-in goes on. */
-export function createPasskeyOfferStep({ settings, passkeys, present }: SigninPorts) {
+export function createPasskeyOfferStep({ settings, passkeys }: SigninPorts) {
   const later = laterCookie(settings);
 
   return {
@@ -24,11 +25,7 @@ export function createPasskeyOfferStep({ settings, passkeys, present }: SigninPo
             response: form.credential,
             scope: passkeyScope(interaction),
             userId,
-            from: {
-              ip: ctx.ip,
-              locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
-              userAgent: ctx.get('user-agent'),
-            },
+            from: whence(interaction),
           });
         } catch (error) {
           if (!(error instanceof Refusal) || !error.code.startsWith('passkey.')) throw error;

@@ -1,7 +1,6 @@
 import type { PasswordPolicy, Whence } from '../../credentials/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
-import type { SigninPorts } from '../ports.ts';
 
 export interface Problem {
   field: string;
@@ -36,15 +35,11 @@ export function problemOf(error: unknown, policy: PasswordPolicy): Problem {
  * Where the person is and what they speak, for letters and the journal. The handle of an earlier letter is none of it: that
  * may have gone to another address, and must not stand for this one.
  */
-export const asker = (interaction: Interaction, locale: string) => ({
-  ip: interaction.ctx.ip,
-  locale,
-  resume: interaction.uid,
-});
+export const asker = ({ ctx, locale, uid }: Interaction) => ({ ip: ctx.ip, locale, resume: uid });
 
 /** Where something is proved or changed from. */
-export const whence = ({ present }: Pick<SigninPorts, 'present'>, { ctx, params }: Interaction): Whence => ({
+export const whence = ({ ctx, locale }: Interaction): Whence => ({
   ip: ctx.ip,
   userAgent: ctx.get('user-agent'),
-  locale: present.locale(ctx, params.ui_locales as string | undefined),
+  locale,
 });

@@ -20,7 +20,7 @@ export function createRecoveryStep(ports: SigninPorts): StepHandler {
       const user = (await interaction.user())!;
       try {
         const code = typed(form.code);
-        await secondFactors.prove(user, 'recovery', { ...whence(ports, interaction), code, device: device.read(ctx) });
+        await secondFactors.prove(user, 'recovery', { ...whence(interaction), code, device: device.read(ctx) });
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }

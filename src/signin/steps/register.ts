@@ -16,7 +16,7 @@ const columns: Record<string, 'givenName' | 'familyName' | 'name'> = {
 const withPasskey = (form: Interaction['form']): boolean => form.with === 'passkey';
 
 /** Make an account. Whether the address has one already shows neither here nor on the next page, only in the letter. */
-export function createRegisterStep({ settings, registration, policy, captcha, present }: SigninPorts): StepHandler {
+export function createRegisterStep({ settings, registration, policy, captcha }: SigninPorts): StepHandler {
   const { fields, mode, terms, termsVersion } = settings.registration;
   const { termsUrl, privacyUrl } = settings.branding;
   const agree = terms === 'required' && (termsUrl || privacyUrl);
@@ -63,7 +63,7 @@ export function createRegisterStep({ settings, registration, policy, captcha, pr
       try {
         if (await captcha.required({ kind, ip: ctx.ip })) await captcha.verify(form, ctx.ip);
         const { handle } = await registration.register({
-          ...asker(interaction, present.locale(ctx, interaction.params.ui_locales as string | undefined)),
+          ...asker(interaction),
           email,
           password: withPasskey(form) ? undefined : form.password!.slice(0, most),
           profile: {

@@ -5,7 +5,7 @@ import { problemOf } from './problems.ts';
 import { most, type StepHandler } from './step.ts';
 
 /** The new password, after the letter's code. It is proved by being chosen, and the sign-in goes on. */
-export function createResetStep({ resets, policy, present }: SigninPorts): StepHandler {
+export function createResetStep({ resets, policy }: SigninPorts): StepHandler {
   const page = (interaction: Interaction, more: object = {}) =>
     resetPage({
       uid: interaction.uid,
@@ -25,7 +25,7 @@ export function createResetStep({ resets, policy, present }: SigninPorts): StepH
           by: { ticket: attempt.reset!.ticket },
           password: (form.password ?? '').slice(0, most),
           ip: ctx.ip,
-          locale: present.locale(ctx, interaction.params.ui_locales as string | undefined),
+          locale: interaction.locale,
         });
         await interaction.proved(userId);
       } catch (error) {

@@ -21,7 +21,7 @@ export function createTotpSetupStep(ports: SigninPorts): StepHandler {
       const user = (await interaction.user())!;
       const token = typed(form.setup);
       try {
-        const input = { ...whence(ports, interaction), token, code: typed(form.code) };
+        const input = { ...whence(interaction), token, code: typed(form.code) };
         attempt.codes = await secondFactors.enrolTotp(user, input);
       } catch (error) {
         // Another tab was first: its app is asked for now.

@@ -34,7 +34,7 @@ export function createTotpStep(ports: SigninPorts): StepHandler {
       const user = (await interaction.user())!;
       try {
         const code = typed(form.code);
-        await secondFactors.prove(user, 'totp', { ...whence(ports, interaction), code, device: device.read(ctx) });
+        await secondFactors.prove(user, 'totp', { ...whence(interaction), code, device: device.read(ctx) });
       } catch (error) {
         return interaction.show(await page(interaction, { values: form, problems: [problemOf(error, policy)] }), {
           status: 422,

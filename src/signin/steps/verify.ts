@@ -8,18 +8,16 @@ import { type StepHandler, typed } from './step.ts';
  * The code from the letter. Come here from registering (the letter is on its way), or from a password that was right for
  * an address never proved (the letter is sent now). Whoever opens the letter's link instead goes on here without a code.
  */
-export function createVerifyStep({ registration, verification, policy, present, settings }: SigninPorts) {
+export function createVerifyStep({ registration, verification, policy, settings }: SigninPorts) {
   const minutes = Math.round(settings.tokens.verificationLink / 60);
   const address = (interaction: Interaction) =>
     interaction.attempt.letter?.address ?? interaction.attempt.identifier ?? '';
   const page = (interaction: Interaction, more: object = {}) =>
     verifyPage({ uid: interaction.uid, client: interaction.client, address: address(interaction), minutes, ...more });
-  const localeOf = (interaction: Interaction) =>
-    present.locale(interaction.ctx, interaction.params.ui_locales as string | undefined);
 
   const send = async (interaction: Interaction): Promise<void> => {
     const { attempt } = interaction;
-    const from = asker(interaction, localeOf(interaction));
+    const from = asker(interaction);
     if (attempt.letter?.registered) {
       const { handle } = await registration.again({
         ...from,
@@ -53,7 +51,7 @@ export function createVerifyStep({ registration, verification, policy, present, 
           handle: letter.handle,
           code,
           ip: ctx.ip,
-          locale: localeOf(interaction),
+          locale: interaction.locale,
         });
         await verified(interaction, userId);
       } catch (error) {
