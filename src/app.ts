@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
+import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
@@ -212,7 +213,22 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router, scim.router];
+  const api = createApi({
+    ...credentials,
+    settings,
+    db,
+    clock,
+    vault,
+    limits,
+    present,
+    bearer,
+    users,
+    sessions,
+    events,
+    fields: { check: async () => ({}), visible: async () => ({}) },
+  });
+
+  const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
@@ -227,6 +243,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('events.chain', 60, chainAll(events));
 
@@ -258,6 +275,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
+  koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());

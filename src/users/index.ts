@@ -35,4 +35,5 @@ export {
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';
-export { createUsers, type NewUser, type Users } from './users.ts';
+export { isUserName, userNameKey } from './user-name.ts';
+export { type By, createUsers, type NewUser, type Users } from './users.ts';
