@@ -52,6 +52,7 @@ import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
 import {
   createConsents,
+  createFields,
   createGroups,
   createPictures,
   createStanding,
@@ -119,6 +120,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
+  const fields = createFields({ db, bus, clock, events });
+  await fields.start();
   const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
@@ -147,6 +150,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     ownApi: ownApi(settings),
     sessions,
     users,
+    fields,
     standing,
     consents,
     keys,
@@ -189,6 +193,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
+    fields,
     clients,
     resources,
     sessions,
@@ -205,6 +210,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     users,
     pictures,
+    fields,
     sessions,
     clients,
     consents,
@@ -259,6 +265,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('users.fields', 60, fields.maintain);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -302,7 +309,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();

@@ -34,7 +34,7 @@ const groups: Record<string, FieldSpec[]> = {
   ],
 };
 
-/** Every field of the form. */
+/** Every field of the form but the custom ones. */
 export const profileFields = Object.values(groups)
   .flat()
   .map(({ name }) => name as ProfileField);
@@ -47,7 +47,8 @@ export function profileValues({ givenName, familyName, name, profile }: User): R
 }
 
 /**
- * POST /account/profile {given_name, …}; POST /account/picture {picture} as multipart, POST /account/picture/remove {}
+ * POST /account/profile {given_name, …, custom fields}; POST /account/picture {picture} as multipart, POST /account/picture/remove {}
+ * @param input.custom custom fields that people look after themselves
  * @param input.picture its address, if there is one
  * @param input.pictureProblem what is wrong with the one just sent
  * @param input.maxBytes of a picture
@@ -56,20 +57,22 @@ export function profilePage(
   input: Typed & {
     email: string;
     name: string;
+    custom?: FieldSpec[];
     picture: string | undefined;
     pictureProblem?: Problem | undefined;
     maxBytes: number;
     done?: string | undefined;
   },
 ) {
-  const { email, name, picture, pictureProblem, maxBytes } = input;
-  const form = createForm(home, Object.values(groups).flat(), input);
+  const { email, name, custom = [], picture, pictureProblem, maxBytes } = input;
+  const shown = custom.length > 0 ? { ...groups, more: custom } : groups;
+  const form = createForm(home, Object.values(shown).flat(), input);
   return {
     ...ownPage('profile', 'profile', input),
     languageUrl: home,
     email,
     form,
-    groups: Object.entries(groups).map(([group, specs]) => ({
+    groups: Object.entries(shown).map(([group, specs]) => ({
       name: group,
       fields: specs.map((spec) => form.fields[spec.name]),
     })),

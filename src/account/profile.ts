@@ -1,6 +1,17 @@
+import type { Problem } from '../platform/form.ts';
 import { type AppContext, type Form, readForm, uploadOf } from '../platform/http/index.ts';
 import { type Budget, Refusal } from '../platform/index.ts';
-import { type ProfileProblem, readProfile, type User } from '../users/index.ts';
+import {
+  fieldProblems,
+  fieldSpecs,
+  fieldsAsked,
+  formValues,
+  mergeValues,
+  type ProfileProblem,
+  readProfile,
+  typedValues,
+  type User,
+} from '../users/index.ts';
 import { asSelf, byPerson, doneOf, goTo } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { profileFields, profilePage, profileValues } from './profile-page.ts';
@@ -13,21 +24,32 @@ const uploads: Budget = { name: 'account.pictures', points: 30, seconds: 60 * 60
 
 /** Who the person is, as they say it themselves; and their picture. */
 export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
-  const { users, pictures, limits, clock, present, settings } = ports;
+  const { users, fields, pictures, limits, clock, present, settings } = ports;
 
-  const page = (ctx: AppContext, user: User, more: object = {}, status = 200) =>
-    present.page(
-      ctx,
-      profilePage({
-        email: user.email ?? '',
-        name: user.displayName(),
-        picture: user.profile.picture,
-        maxBytes: settings.pictures.maxBytes,
-        values: profileValues(user),
-        ...more,
-      }),
-      { status },
-    );
+  const page = async (ctx: AppContext, user: User, more: object = {}, status = 200) => {
+    const custom = fieldsAsked(await fields.list(), 'profile');
+    const model = profilePage({
+      email: user.email ?? '',
+      name: user.displayName(),
+      custom: fieldSpecs(custom),
+      picture: user.profile.picture,
+      maxBytes: settings.pictures.maxBytes,
+      values: { ...formValues(custom, user.attributes), ...profileValues(user) },
+      ...more,
+    });
+    present.page(ctx, model, { status });
+  };
+
+  /** What a check found wrong, or what it made; anything else that is thrown stays thrown. */
+  const checked = async <T>(check: Promise<T>, problemsIn: (error: unknown) => Problem[] | undefined) => {
+    try {
+      return { result: await check, problems: [] };
+    } catch (error) {
+      const problems = problemsIn(error);
+      if (!problems) throw error;
+      return { problems };
+    }
+  };
 
   return {
     show: asSelf(guard, async (ctx, { user }) => page(ctx, user, { done: doneOf(ctx) })),
@@ -36,14 +58,21 @@ export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
       guard,
       async (ctx, self) => {
         const form = readForm(ctx);
+        const asked = fieldsAsked(await fields.list(), 'profile');
         const typed = typedIn(form);
-        try {
-          await users.update(self.user.id, byPerson(ctx, self), await readProfile(typed, clock.now()));
-          goTo(ctx, `${home}?done=profile_saved`);
-        } catch (error) {
-          if (!(error instanceof Refusal) || error.code !== 'profile.refused') throw error;
-          page(ctx, self.user, { values: typed, problems: error.details.problems as ProfileProblem[] }, 422);
+        const custom = typedValues(asked, form);
+        // All that is wrong is said at once.
+        const standard = await checked(readProfile(typed, clock.now()), profileProblems);
+        const own = await checked(fields.check(custom, { as: 'user', at: 'profile' }), fieldProblems);
+        const problems = [...standard.problems, ...own.problems];
+        if (problems.length > 0) {
+          return page(ctx, self.user, { values: { ...formValues(asked, custom), ...typed }, problems }, 422);
         }
+        await users.update(self.user.id, byPerson(ctx, self), (user) => {
+          standard.result?.(user);
+          user.attributes = mergeValues(user.attributes, own.result ?? {});
+        });
+        goTo(ctx, `${home}?done=profile_saved`);
       },
       { back: home },
     ),
@@ -104,6 +133,11 @@ export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
     },
   };
 }
+
+const profileProblems = (error: unknown): ProfileProblem[] | undefined =>
+  error instanceof Refusal && error.code === 'profile.refused'
+    ? (error.details.problems as ProfileProblem[])
+    : undefined;
 
 const typedIn = (form: Form) =>
   Object.fromEntries(profileFields.flatMap((name) => (form[name] === undefined ? [] : [[name, form[name]]])));

@@ -3,7 +3,7 @@ import { isEmail, type NewUser, type User } from '../users/index.ts';
 import { evenly } from './even.ts';
 import { type Asker, anonymously, byThemselves, countLetter, minutes, type Ports, send } from './journeys.ts';
 
-export type Profile = Pick<NewUser, 'name' | 'givenName' | 'familyName' | 'profile'>;
+export type Profile = Pick<NewUser, 'name' | 'givenName' | 'familyName' | 'profile' | 'attributes'>;
 
 /** Somebody makes an account. What they see does not tell whether the address has one already; a letter does. */
 export interface Registration {

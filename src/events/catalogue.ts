@@ -78,6 +78,11 @@ export interface Catalogue {
   'resource_server.updated': { resource: string; fields?: string[] };
   'resource_server.deleted': { resource: string };
 
+  // what is known of people, and what they belong to
+  'field.declared': { field: string };
+  'field.changed': { field: string };
+  'field.removed': { field: string };
+
   // the house itself
   'key.created': { kid: string; alg: string; signsFrom: string };
   'key.rotated': { kid: string; alg: string; immediately: boolean };

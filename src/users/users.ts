@@ -22,8 +22,8 @@ export interface NewUser {
   /** What directories know the person by; who has none goes by the address. */
   userName?: string | undefined;
   externalId?: string | undefined;
-  /** Custom fields, checked. */
-  attributes?: Record<string, unknown>;
+  /** Custom fields by name, as {@link Fields.check} cleaned them. */
+  attributes?: Record<string, unknown> | undefined;
   termsVersion?: string | undefined;
 }
 
