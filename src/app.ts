@@ -44,12 +44,22 @@ import {
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import {
+  createConsents,
+  createFields,
+  createGroups,
+  createPictures,
+  createStanding,
+  createUsers,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -76,6 +86,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -108,6 +119,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
+  const fields = createFields({ db, bus, clock, events });
+  await fields.start();
   const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
@@ -136,6 +150,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     ownApi: ownApi(settings),
     sessions,
     users,
+    fields,
     standing,
     consents,
     keys,
@@ -178,6 +193,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
+    fields,
     clients,
     resources,
     sessions,
@@ -190,8 +206,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
+    fields,
     sessions,
     clients,
     consents,
@@ -234,6 +253,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
@@ -245,6 +265,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('users.fields', 60, fields.maintain);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -288,7 +309,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();
