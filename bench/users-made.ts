@@ -13,7 +13,8 @@ const family = `Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schu
   Smith Johnson Williams Brown Jones Garcia Miller Davis Rodriguez Martinez Lovelace Hopper Hamilton Perlman Liskov Clarke
   Nguyen Kim Park Tanaka Suzuki Yamamoto Kowalski Nowak Horváth Nagy Popescu Ivanov Petrov Andersson Nilsson Hansen Larsen
   Virtanen Rossi Ferrari Bianchi Silva Santos Ferreira Dubois Moreau Laurent Öztürk Yılmaz Demir Haddad Okafor Mensah Singh`;
-const domains = 'example.com example.org example.net mail.example post.example firma.example school.example city.example';
+const domains =
+  'example.com example.org example.net mail.example post.example firma.example school.example city.example';
 const syllables = 'ba ke lo mi nu ra si to vu wa ze di fa gu ho je ky la mo ne pi qua ro sa te';
 
 const list = (words: string) => words.split(/\s+/);
@@ -28,9 +29,8 @@ export async function makePeople(pool: Pool, people: number, told: (made: number
   try {
     await client.query(`set synchronous_commit = off; set work_mem = '64MB'; set maintenance_work_mem = '512MB'`);
     // A bitmap of trigrams is made far quicker at the end than kept along the way.
-    const search = (
-      await client.query(`select indexdef from pg_indexes where indexname = 'user_account_search'`)
-    ).rows[0].indexdef;
+    const search = (await client.query(`select indexdef from pg_indexes where indexname = 'user_account_search'`))
+      .rows[0].indexdef;
     await client.query('drop index user_account_search');
     const step = 50_000;
     for (let made = 0; made < people; made += step) {

@@ -10,7 +10,7 @@ export type UserSort = (typeof userSorts)[number];
 /** Where a page ended: in which part of the list, and the last row's place in it. */
 export interface Position {
   part: number;
-  key: string;
+  key: string | null;
   id: string;
 }
 
@@ -44,8 +44,10 @@ export interface UserSearch {
   count(filter: UserFilter, how: 'exact' | 'estimate'): Promise<number>;
 }
 
-/** So many matches of a text are gathered and sorted; where there are more, the list is walked in its order instead. */
+/** So many matches are gathered and sorted; where there are more, the list is walked in its order instead. */
 const dense = 2_000;
+/** Members are found quicker than words are: their indexes know them by id. */
+const denseMembers = 6_000;
 const mostSimilar = 300;
 
 interface Sort {
@@ -65,7 +67,7 @@ const sorts: Record<UserSort, Sort> = {
 
 interface Row {
   id: string;
-  key: string;
+  key: string | null;
 }
 
 /**
@@ -100,16 +102,18 @@ export function createUserSearch(deps: {
 
   /** All who fit the text, when they are few: found by its index, then sorted. Undefined when they are not. */
   const gathered = async (asked: UserList, where: Conditions): Promise<Row[] | undefined> => {
-    const { sort, descending, limit, after } = asked;
+    const { filter, sort, descending, limit, after } = asked;
     const { expression, type } = sorts[sort];
     const params = [...where.params];
     const way = descending ? 'desc' : 'asc';
+    const usual = filter.group === undefined && filter.organisation === undefined ? dense : denseMembers;
+    const most = after ? 10 * denseMembers : usual;
     const beyond = after ? `and ${beyondPosition('key', type, params, asked, after)}` : '';
     const rows = await db.query<Row & { many: boolean }>(
       `with fitting as materialized (
          select u.id, ${expression} as key from user_account u
-         where ${[...where.text, ...where.plain].join(' and ')} limit ${dense + 1})
-       select id, key::text as key, (select count(*) > ${dense} from fitting) as many from fitting
+         where ${[...where.text, ...where.plain].join(' and ')} limit ${most + 1})
+       select id, key::text as key, (select count(*) > ${most} from fitting) as many from fitting
        where true ${beyond} order by key ${way} nulls last, id ${way} limit ${limit + 1}`,
       params,
     );
@@ -160,11 +164,28 @@ export function createUserSearch(deps: {
     );
   };
 
+  /** Whether a group or organisation alone has more members than would be gathered; then gathering is not tried. */
+  const isCrowd = async (filter: UserFilter): Promise<boolean> => {
+    const { group, organisation } = filter;
+    if (group === undefined && organisation === undefined) return false;
+    const [members, value] =
+      group === undefined
+        ? ['organisation_member where organisation_id = $1::uuid', organisation]
+        : [`group_member where group_id = any($1::uuid[]) and member_kind = 'user'`, await groupsIn(group)];
+    const [row] = await db.query<{ many: boolean }>(
+      `select count(*) > ${denseMembers} as many from (select from ${members} limit ${denseMembers + 1}) members`,
+      [value],
+    );
+    return row!.many && filter.text === undefined;
+  };
+
   return {
     async list(asked) {
       const { filter, limit, after } = asked;
       const where = await conditions(filter);
-      if (isSelective(filter) && (after?.part ?? gatheredPart) === gatheredPart) {
+      // What began as a gathered list goes on as one: its order is not the walk's.
+      const gather = after ? after.part === gatheredPart : isSelective(filter) && !(await isCrowd(filter));
+      if (gather) {
         const rows = await gathered(asked, where);
         if (rows) {
           if (rows.length === 0 && !after && wordsOf(filter.text).length > 0) {
