@@ -44,12 +44,22 @@ import {
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createFields, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import {
+  createConsents,
+  createFields,
+  createGroups,
+  createPictures,
+  createStanding,
+  createUsers,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 /** The folder of the migrations. */
@@ -83,6 +93,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -115,6 +126,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
@@ -201,8 +213,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
     fields,
     sessions,
     clients,
@@ -246,6 +260,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
