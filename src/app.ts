@@ -13,6 +13,7 @@ import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } 
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
@@ -41,6 +42,7 @@ import {
   createLimits,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
@@ -52,12 +54,19 @@ import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
 import {
   createConsents,
+  createFacts,
   createFields,
   createGroups,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUsers,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -68,8 +77,15 @@ const root = join(import.meta.dirname, '..');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -123,6 +139,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -143,6 +170,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   const oidc = createOidc({
     settings,
     clients,
@@ -151,6 +179,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -266,6 +298,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -309,7 +345,24 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      users,
+      fields,
+      groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();
