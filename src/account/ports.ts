@@ -3,6 +3,7 @@ import type { Clients } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  EmailChanges,
   Factors,
   Notices,
   Passkeys,
@@ -47,6 +48,7 @@ export interface AccountPorts {
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  emailChanges: EmailChanges;
   totp: Totp;
   factors: Factors;
   secondFactors: SecondFactors;

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import { type AppContext, multipartBody } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
+import { createEmailPages } from './email.ts';
 import { createNotMePages } from './not-me.ts';
 import { createPasskeyPages } from './passkeys.ts';
 import { createPasswordPages } from './password.ts';
@@ -27,6 +28,7 @@ export function createAccount(ports: AccountPorts) {
   const password = createPasswordPages(ports, guard);
   const self = createSelfPages(ports, guard);
   const profile = createProfilePages(ports, guard);
+  const email = createEmailPages(ports, guard);
   const uploads = multipartBody({ limit: ports.settings.pictures.maxBytes + 10_000 });
   const security = createSecurityPages(ports, guard);
   const passkeys = createPasskeyPages(ports, guard);
@@ -67,6 +69,13 @@ export function createAccount(ports: AccountPorts) {
   });
   post('/account/picture/remove', profile.removePicture);
   get('/pictures/:name', profile.picture);
+  get('/account/email', email.show);
+  post('/account/email', email.request);
+  get('/account/email/confirm', email.showLink);
+  post('/account/email/confirm', email.confirm);
+  post('/account/email/link', email.confirmLink);
+  get('/account/email/undo', email.showUndo);
+  post('/account/email/undo', email.undo);
   get('/account/security', security.show);
   get('/account/security/totp', security.showSetup);
   post('/account/security/totp', security.enrol);

@@ -10,6 +10,7 @@ export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/d
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
+export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
   createGroups,
   type Group,

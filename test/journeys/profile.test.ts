@@ -7,7 +7,7 @@ import { setStage } from './stage.ts';
 
 /** What people keep of themselves: settings, profile, picture, address. */
 
-const people = ['settings', 'profile', 'picture', 'upload'];
+const people = ['settings', 'profile', 'picture', 'upload', 'mover', 'taken'];
 const stage = setStage({
   bootstrap: {
     ...bootstrap,
@@ -194,5 +194,41 @@ describe('the picture', () => {
     expect(await stage.cardea.sql(`select 1 from picture`)).toEqual([]);
     for (const name of ['../../main.ts', 'x.webp', `${'a'.repeat(43)}.webp`, '%2e%2e%2fpackage.json'])
       expect((await fetch(at(`/pictures/${name}`))).status).toBe(404);
+  });
+});
+
+describe('another address', () => {
+  it('is asked for after a fresh sign-in, proved by the letter and taken back from the old mailbox', async () => {
+    const { browser, page } = await arrive('mover', '/account/email');
+    const to = 'moved@example.com';
+    const sent = await browser.submit(page, { email: to });
+    const taken = await browser.submit(page, { email: 'taken@example.com' });
+    // The same page, but for the address that was typed.
+    const plain = (view: Page, address: string) => view.text.replaceAll(address, 'X');
+    expect(plain(sent, to)).toBe(plain(taken, 'taken@example.com'));
+    await browser.submit(page, { email: to });
+    await stage.cardea.mailbox.next(to, 'change-address');
+    const { code, link } = await stage.cardea.mailbox.next(to, 'change-address');
+
+    // Opened by anybody else, the link changes nothing.
+    const elsewhere = await createPerson().open(link);
+    expect([elsewhere.status, elsewhere.text]).toEqual([400, expect.stringContaining('where you asked for it')]);
+    expect((await browser.open(link)).text).toContain(to);
+    const wrong = await browser.submit(sent, { code: '000000' });
+    expect(wrong.status).toBe(422);
+    const changed = await browser.submit(wrong, { code });
+    expect(changed.text).toContain('Your address is changed.');
+    expect((await browser.open(at('/account'))).text).toContain(to);
+
+    const undo = await stage.cardea.mailbox.next('mover@example.com', 'address-changed');
+    const reader = createPerson();
+    const asked = await reader.open(undo.link);
+    expect(asked.text).toContain('mover@example.com');
+    expect((await browser.open(at('/account'))).text).toContain(to);
+    const done = await reader.submit(asked);
+    expect(done.text).toContain('The account is yours again');
+    expect((await browser.open(at('/account'))).url.pathname).toMatch(/^\/signin\//);
+    await stage.cardea.mailbox.next('mover@example.com', 'reset-password');
+    expect((await reader.open(undo.link)).status).toBe(400);
   });
 });

@@ -235,6 +235,9 @@ export const schema = section('All settings', {
     pushed_authorization_request: duration(10, 600).describe('Pushed requests'),
     verification_link: duration(60).describe('Links and codes that prove an address'),
     reset_link: duration(60).describe('Links that set a new password'),
+    email_undo: duration(3_600).describe(
+      'Links that take a change of address back; so long nobody else gets the old one',
+    ),
     setup_link: duration(60).describe('The link to create the first administrator'),
   }),
 
