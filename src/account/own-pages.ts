@@ -105,7 +105,9 @@ export function sessionsPage(input: {
   return { ...ownPage('sessions', 'sessions', input), ...input };
 }
 
-const knownScopes = new Set(['openid', 'profile', 'email', 'phone', 'address', 'offline_access']);
+const knownScopes = new Set(
+  'openid profile email phone address offline_access groups roles permissions organization'.split(' '),
+);
 
 /** POST /account/applications/withdraw {client} */
 export function applicationsPage(input: {

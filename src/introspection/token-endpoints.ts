@@ -3,7 +3,7 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Standing } from '../users/index.ts';
+import type { Standing, TokenFactsReader } from '../users/index.ts';
 import { type AccessTokenClaims, createJwtReader, looksLikeJwt } from './jwt.ts';
 import { grantClaim, originOf, sessionClaim } from './origin.ts';
 import { createStandingBehind } from './standing-behind.ts';
@@ -16,15 +16,19 @@ export interface TokenEndpointPorts {
   standing: Standing;
   issuer: string;
   clock: Clock;
+  /** What APIs are told of the person beside; nothing when the token is for an organisation they have left: it is dead. */
+  facts: TokenFactsReader;
   /** Called with each answer given: for counting, so nothing in it may wait. */
   answered?: ((token: 'opaque' | 'jwt', active: boolean) => void) | undefined;
 }
 
 const dead = { active: false };
 
+type TokenClaims = { scope?: string; org_id?: string };
+
 /** What answers at the introspection (RFC 7662) and revocation (RFC 7009) endpoints once the client is known. */
 export function createTokenEndpoints(ports: TokenEndpointPorts) {
-  const { resources, sessions, standing, answered } = ports;
+  const { resources, sessions, standing, facts, answered } = ports;
   const behind = createStandingBehind(ports);
   const jwts = createJwtReader(ports);
 
@@ -33,15 +37,17 @@ export function createTokenEndpoints(ports: TokenEndpointPorts) {
     client.clientAuthMethod !== 'none' &&
     (client.clientId === claims.client_id || resources.speaksFor(client.clientId, [claims.aud ?? []].flat()));
 
-  const isLive = async (provider: Provider, claims: AccessTokenClaims): Promise<boolean> =>
-    !(await sessions.isJwtRevoked(claims.jti)) && (await behind(provider, originOf(claims))) !== undefined;
+  const ownerOf = async (provider: Provider, claims: AccessTokenClaims) =>
+    (await sessions.isJwtRevoked(claims.jti)) ? undefined : behind(provider, originOf(claims));
 
   const introspectJwt = async (ctx: KoaContextWithOIDC, token: string): Promise<object> => {
     const claims = await jwts.read(token);
     if (!claims || !(await mayAsk(ctx.oidc.client as never, claims))) return dead;
-    if (!(await isLive(ctx.oidc.provider, claims))) return dead;
+    const owner = await ownerOf(ctx.oidc.provider, claims);
+    const told = owner?.accountId ? await facts(owner.accountId, claims as TokenClaims) : {};
+    if (!owner || !told) return dead;
     const { [grantClaim]: _grant, [sessionClaim]: _session, ...answer } = claims;
-    return { active: true, ...answer, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer' };
+    return { active: true, ...answer, ...told, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer' };
   };
 
   return (_provider: Provider) => ({
@@ -57,6 +63,10 @@ export function createTokenEndpoints(ports: TokenEndpointPorts) {
       // The engine asks for the grant but never for the person.
       const found = ctx.oidc.entities.AccessToken ?? ctx.oidc.entities.RefreshToken;
       if (found?.accountId && !(await standing.stands(found.accountId))) ctx.body = dead;
+      else if (found?.accountId && (ctx.body as typeof dead).active) {
+        const told = await facts(found.accountId, ctx.body as TokenClaims);
+        ctx.body = told ? { ...(ctx.body as object), ...told } : dead;
+      }
       answered?.('opaque', (ctx.body as typeof dead).active);
     },
 

@@ -37,7 +37,7 @@ export type { OrganisationMember } from './organisations/members.ts';
 export { type Organisation, organisationName, organisationTopic } from './organisations/organisations.ts';
 export {
   allows,
-  methodOf,
+  methodsOf,
   type OrganisationPolicy,
   type OrganisationPolicyInput,
   policySchema,

@@ -32,6 +32,11 @@ export interface OrganisationDomains {
    *   `domain.taken` (conflict), `domain.unreachable` (unavailable): the DNS does not answer
    */
   prove(organisationId: string, domain: string, by: By): Promise<OrganisationDomain>;
+  /**
+   * Takes the operator's word in place of the record. It is not looked at again.
+   * @throws Refusal `domain.unknown` (missing), `domain.taken` (conflict)
+   */
+  vouch(organisationId: string, domain: string, by: By): Promise<void>;
   /** @returns whether there was one */
   remove(organisationId: string, domain: string, by: By): Promise<boolean>;
   /** The organisation that has proved the domain (in any spelling), with its policy; from memory. */
@@ -135,6 +140,34 @@ export function createOrganisationDomains(ports: DomainPorts): OrganisationDomai
       .publish(organisationTopic, organisationId)
       .then(() => events.record({ type, ...by, data: { organisation: organisationId, domain } }));
 
+  /** @param checkedAt of one that was looked at, and will be again */
+  const settle = async (organisationId: string, row: Row, checkedAt: Date | null, by: By) => {
+    try {
+      return await db.transact(async () => {
+        // One organisation holds a domain. Asked first, since whoever broke the index could not go on in its transaction.
+        await db.lock(`domain:${row.domain}`);
+        const [held] = await db.query<Row & { organisation_id: string }>(
+          'select * from organisation_domain where domain = $1 and proved_at is not null',
+          [row.domain],
+        );
+        if (held?.organisation_id === organisationId) return shown(held);
+        if (held) throw new Refusal('domain.taken', { kind: 'conflict' });
+        // The token as well: it is another one when the domain was removed and claimed again meanwhile.
+        const [proved] = await db.query<Row>(
+          `update organisation_domain set proved_at = $4, checked_at = $5, failures = 0
+           where organisation_id = $1 and domain = $2 and token = $3 returning *`,
+          [organisationId, row.domain, row.token, clock.now(), checkedAt],
+        );
+        if (!proved) throw new Refusal('domain.unknown', { kind: 'missing' });
+        await changed('organisation.domain_proved', organisationId, row.domain, by);
+        return shown(proved);
+      });
+    } catch (error) {
+      if (isDuplicate(error, 'organisation_domain_proved')) throw new Refusal('domain.taken', { kind: 'conflict' });
+      throw error;
+    }
+  };
+
   const lookAgain = async (organisationId: string, row: Row): Promise<void> => {
     let there: boolean;
     try {
@@ -198,22 +231,12 @@ export function createOrganisationDomains(ports: DomainPorts): OrganisationDomai
         throw new Refusal('domain.unreachable', { kind: 'unavailable', cause: error });
       }
       if (!there) throw new Refusal('domain.unproved', { kind: 'conflict' });
-      try {
-        return await db.transact(async () => {
-          // The token as well: it is another one when the domain was removed and claimed again meanwhile.
-          const [proved] = await db.query<Row>(
-            `update organisation_domain set proved_at = $4, checked_at = $4, failures = 0
-             where organisation_id = $1 and domain = $2 and token = $3 returning *`,
-            [organisationId, row.domain, row.token, clock.now()],
-          );
-          if (!proved) throw new Refusal('domain.unknown', { kind: 'missing' });
-          await changed('organisation.domain_proved', organisationId, row.domain, by);
-          return shown(proved);
-        });
-      } catch (error) {
-        if (isDuplicate(error, 'organisation_domain_proved')) throw new Refusal('domain.taken', { kind: 'conflict' });
-        throw error;
-      }
+      return settle(organisationId, row, clock.now(), by);
+    },
+
+    async vouch(organisationId, text, by) {
+      const row = await rowOf(organisationId, domainOf(text));
+      if (!row.proved_at) await settle(organisationId, row, null, by);
     },
 
     remove: (organisationId, text, by) =>

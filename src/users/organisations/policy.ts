@@ -34,19 +34,19 @@ export function combined(a: OrganisationPolicy, b: OrganisationPolicy): Organisa
 }
 
 /**
- * The way by which somebody came in, from what they proved (RFC 8176; `fed` is ours for another provider's word).
- * A key that was the second factor after a password is none.
+ * The ways by which somebody can be said to have come in, from what they proved (RFC 8176; `fed` is ours for another
+ * provider's word). A key that made sure of its user is a way of its own, also after a password.
  */
-export function methodOf(proved: readonly string[]): SignInMethod | undefined {
-  if (proved.includes('fed')) return 'federation';
-  if (proved.includes('pwd')) return 'password';
-  if (proved.includes('hwk') || proved.includes('swk')) return 'passkey';
-  return proved.includes('otp') || proved.includes('sms') ? 'code' : undefined;
+export function methodsOf(proved: readonly string[]): SignInMethod[] {
+  const has = (method: string) => proved.includes(method);
+  return [
+    ...(has('fed') ? (['federation'] as const) : []),
+    ...(has('pwd') ? (['password'] as const) : []),
+    ...((has('hwk') || has('swk')) && has('user') ? (['passkey'] as const) : []),
+    ...((has('otp') || has('sms')) && !has('pwd') && !has('fed') ? (['code'] as const) : []),
+  ];
 }
 
 /** Whether what was proved is a way in that the policy allows. */
-export function allows({ methods }: OrganisationPolicy, proved: readonly string[]): boolean {
-  if (!methods) return true;
-  const method = methodOf(proved);
-  return method !== undefined && methods.includes(method);
-}
+export const allows = ({ methods }: Pick<OrganisationPolicy, 'methods'>, proved: readonly string[]): boolean =>
+  !methods || methodsOf(proved).some((method) => methods.includes(method));

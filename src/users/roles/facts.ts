@@ -37,12 +37,12 @@ export interface FactsReader {
 // `union`, not `union all`: it ends even where groups went round in a circle.
 const statement = `
 with recursive mine (id) as (
-  select group_id from group_member where member_id = $1
+  select group_id from group_member where member_id = $1::uuid
   union
   select m.group_id from mine join group_member m on m.member_id = mine.id
 ), held as (
   select distinct r.name, r.permissions from role_assignment a join role r on r.id = a.role_id
-  where r.scope = 'installation' and a.subject_id in (select $1 union all select id from mine)
+  where r.scope = 'installation' and a.subject_id in (select $1::uuid union all select id from mine)
 ), place as (
   select o.id, o.name, o.display_name from organisation o
   join organisation_member m on m.organisation_id = o.id
@@ -61,7 +61,7 @@ with recursive mine (id) as (
 select
   (select coalesce(json_agg(json_build_object('id', id, 'name', display_name) order by display_name, id), '[]') from (
      select g.id, g.display_name from user_group g join mine on mine.id = g.id
-     where g.organisation_id is null order by g.display_name, g.id limit $3) as some) as groups,
+     where g.organisation_id is null order by g.display_name, g.id limit $3) as few) as groups,
   (select coalesce(json_agg(name order by name), '[]') from held) as roles,
   (select coalesce(json_agg(distinct p), '[]') from held, unnest(permissions) p) as permissions,
   (select json_build_object('id', id, 'name', name, 'displayName', display_name,
