@@ -23,7 +23,7 @@ import {
   queueLogout,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
-import { createDb, migrate } from './platform/db/index.ts';
+import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
@@ -55,6 +55,7 @@ import { createSignin } from './signin/index.ts';
 import {
   createConsents,
   createFacts,
+  createFieldConditions,
   createFields,
   createGroups,
   createOrganisations,
@@ -64,13 +65,18 @@ import {
   createRoles,
   createStanding,
   createTokenFacts,
+  createUserSearch,
   createUsers,
+  createUserTally,
+  createWords,
   pictureTopic,
   type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The folder of the migrations. */
+export const migrations = join(root, 'migrations');
 
 /**
  * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
@@ -91,12 +97,17 @@ export async function createApp(options: {
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  const store = { url: databaseUrl, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
-  const schema = await createDb(store);
-  await migrate(schema, log).finally(() => schema.close());
+  await ensureSchema({
+    url: databaseUrl,
+    migrations,
+    apply: settings.database.migrate,
+    open: () => createDb(store),
+    log,
+  });
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
-  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
@@ -150,6 +161,9 @@ export async function createApp(options: {
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
   });
+  const words = createWords({ db, clock });
+  const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
+  const tally = createUserTally({ db, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -278,7 +292,11 @@ export async function createApp(options: {
     users,
     sessions,
     events,
-    fields: { check: async () => ({}), visible: async () => ({}) },
+    fields,
+    groups,
+    search,
+    tally,
+    tasks,
   });
 
   const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
@@ -304,6 +322,9 @@ export async function createApp(options: {
     await organisations.maintain(signal);
     await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
   });
+  jobs.every('users.tally', 60, tally.fold);
+  jobs.every('users.words', 300, words.learn);
+  jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({

@@ -82,6 +82,22 @@ export {
 export { createFacts, type Facts, type FactsReader, type OrganisationFacts } from './roles/facts.ts';
 export { createPermissions, type Permission, type Permissions, permissionName } from './roles/permissions.ts';
 export { createRoles, type NewRole, type Role, type RoleScope, type RoleSubject, type Roles } from './roles/roles.ts';
+export {
+  completionOf,
+  createFieldConditions,
+  createUserSearch,
+  createUserTally,
+  createWords,
+  type FoundUsers,
+  type Position,
+  type UserFigures,
+  type UserFilter,
+  type UserList,
+  type UserSearch,
+  type UserSort,
+  type UserTally,
+  userSorts,
+} from './search/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';

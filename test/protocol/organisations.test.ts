@@ -112,7 +112,8 @@ describe('claims of what is known of people', () => {
   ])('an API is told by %s and its introspection, as of now', async (_, resource) => {
     const scope = `openid roles permissions ${resource === ORDERS ? 'orders:read' : 'stock:read'}`;
     const { access_token } = await web().signIn({ parameters: { scope, resource } });
-    if (resource === ORDERS) expect(decodeJwt(access_token)).toMatchObject({ roles: ['editor'], permissions: ['site:edit'] });
+    if (resource === ORDERS)
+      expect(decodeJwt(access_token)).toMatchObject({ roles: ['editor'], permissions: ['site:edit'] });
     expect(await orders().introspect(access_token)).toMatchObject({ active: true, roles: ['editor'] });
     const [assignment] = await cardea.sql<{ role_id: string; subject_id: string }>(
       `delete from role_assignment returning role_id, subject_id`,
@@ -153,8 +154,13 @@ describe('an application asks for an organisation', () => {
     for (const resource of [ORDERS, STOCK]) {
       const scope = `openid organization ${resource === ORDERS ? 'orders:read' : 'stock:read'}`;
       const { access_token } = await web().signIn({ parameters: { scope, resource, organization: 'acme' } });
-      if (resource === ORDERS) expect(decodeJwt(access_token)).toMatchObject({ org_name: 'acme', org_roles: ['refunder'] });
-      expect(await orders().introspect(access_token)).toMatchObject({ active: true, org_name: 'acme', org_roles: ['refunder'] });
+      if (resource === ORDERS)
+        expect(decodeJwt(access_token)).toMatchObject({ org_name: 'acme', org_roles: ['refunder'] });
+      expect(await orders().introspect(access_token)).toMatchObject({
+        active: true,
+        org_name: 'acme',
+        org_roles: ['refunder'],
+      });
     }
   });
 
@@ -173,10 +179,13 @@ describe('an application asks for an organisation', () => {
 
   it('a forged request for the claim org_id is a request for that organisation', async () => {
     const globex = await idOf('globex');
-    const claims = (value: unknown) => JSON.stringify({ id_token: { org_id: { value } }, userinfo: { org_roles: null } });
+    const claims = (value: unknown) =>
+      JSON.stringify({ id_token: { org_id: { value } }, userinfo: { org_roles: null } });
     const back = await asked({ claims: claims(globex) }, createPerson(), GRACE.email);
     expect(back.searchParams.get('error')).toBe('access_denied');
-    const both = await web().signIn({ parameters: { organization: 'acme', claims: claims(globex), scope: 'openid organization' } });
+    const both = await web().signIn({
+      parameters: { organization: 'acme', claims: claims(globex), scope: 'openid organization' },
+    });
     expect(decodeJwt(both.id_token)).toMatchObject({ org_name: 'acme' });
     const odd = await asked({ claims: JSON.stringify({ id_token: { org_id: { value: { a: 1 } } } }) });
     expect(odd.searchParams.get('error')).toBe('access_denied');
