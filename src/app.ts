@@ -259,6 +259,7 @@ export async function createApp(options: {
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,

@@ -10,6 +10,7 @@ const paths = {
   security: '/account/security',
   sessions: '/account/sessions',
   applications: '/account/applications',
+  organisations: '/account/organisations',
   activity: '/account/activity',
   settings: '/account/settings',
 } as const;
