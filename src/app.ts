@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
+import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
-import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
+import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
@@ -44,10 +45,11 @@ import {
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createViews } from './platform/views.ts';
+import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createStanding, createUsers, UserEntity } from './users/index.ts';
+import { createConsents, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -100,12 +102,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   });
   const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock });
+  const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
   const standing = createStanding({ db });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -130,6 +133,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     settings,
     clients,
     resources,
+    ownApi: ownApi(settings),
     sessions,
     users,
     standing,
@@ -157,6 +161,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
+  const bearer = createBearer({
+    issuer: settings.issuer,
+    provider: oidc.provider,
+    certificateOf: oidc.certificateOf,
+    keys,
+    clients,
+    sessions,
+    standing,
+    clock,
+  });
+  const scim = createScim({ issuer: settings.issuer, bearer });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -198,7 +213,22 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router];
+  const api = createApi({
+    ...credentials,
+    settings,
+    db,
+    clock,
+    vault,
+    limits,
+    present,
+    bearer,
+    users,
+    sessions,
+    events,
+    fields: { check: async () => ({}), visible: async () => ({}) },
+  });
+
+  const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
@@ -213,6 +243,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('events.chain', 60, chainAll(events));
 
@@ -244,6 +275,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
+  koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
@@ -256,7 +288,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();

@@ -5,7 +5,8 @@ import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Standing } from '../users/index.ts';
 import { type AccessTokenClaims, createJwtReader, looksLikeJwt } from './jwt.ts';
-import { grantClaim, sessionClaim } from './origin.ts';
+import { grantClaim, originOf, sessionClaim } from './origin.ts';
+import { createStandingBehind } from './standing-behind.ts';
 
 export interface TokenEndpointPorts {
   keys: Keys;
@@ -23,7 +24,8 @@ const dead = { active: false };
 
 /** What answers at the introspection (RFC 7662) and revocation (RFC 7009) endpoints once the client is known. */
 export function createTokenEndpoints(ports: TokenEndpointPorts) {
-  const { clients, resources, sessions, standing, answered } = ports;
+  const { resources, sessions, standing, answered } = ports;
+  const behind = createStandingBehind(ports);
   const jwts = createJwtReader(ports);
 
   /** The same rule as for opaque tokens: a token's own client, or the resource server it was made for. */
@@ -31,19 +33,8 @@ export function createTokenEndpoints(ports: TokenEndpointPorts) {
     client.clientAuthMethod !== 'none' &&
     (client.clientId === claims.client_id || resources.speaksFor(client.clientId, [claims.aud ?? []].flat()));
 
-  const isLive = async (provider: Provider, claims: AccessTokenClaims): Promise<boolean> => {
-    if (!(await clients.find(claims.client_id)) || (await sessions.isJwtRevoked(claims.jti))) return false;
-    const grantId = claims[grantClaim];
-    // Client credentials: there is no person and no grant behind the token.
-    if (grantId === undefined) return claims.sub === claims.client_id;
-    const grant = await provider.Grant.find(String(grantId));
-    if (!grant?.accountId || grant.clientId !== claims.client_id || !(await standing.stands(grant.accountId)))
-      return false;
-    const uid = claims[sessionClaim];
-    if (uid === undefined) return true;
-    const session = await provider.Session.findByUid(String(uid));
-    return session?.accountId === grant.accountId && session.grantIdFor(claims.client_id) === grantId;
-  };
+  const isLive = async (provider: Provider, claims: AccessTokenClaims): Promise<boolean> =>
+    !(await sessions.isJwtRevoked(claims.jti)) && (await behind(provider, originOf(claims))) !== undefined;
 
   const introspectJwt = async (ctx: KoaContextWithOIDC, token: string): Promise<object> => {
     const claims = await jwts.read(token);

@@ -8,17 +8,20 @@ export interface Standing {
   mayHold(accountId: string): Promise<boolean>;
   /** Whether what the account holds is good at this moment; takes no lock. */
   stands(accountId: string): Promise<boolean>;
+  /** Whether the account stands and is an administrator's; takes no lock. */
+  administers(accountId: string): Promise<boolean>;
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
 export function createStanding({ db }: { db: Db }): Standing {
-  const ask = async (accountId: string, lock: string) =>
+  const ask = async (accountId: string, rest: string) =>
     uuid.test(accountId) &&
-    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${lock}`, [accountId])).length === 1;
+    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${rest}`, [accountId])).length === 1;
   return {
     mayHold: (accountId) => ask(accountId, 'for share'),
     stands: (accountId) => ask(accountId, ''),
+    administers: (accountId) => ask(accountId, 'and administrator'),
   };
 }

@@ -2,6 +2,7 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
+import { isUserName, userNameKey } from './user-name.ts';
 
 /** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own. */
 export interface UserProfile {
@@ -118,6 +119,13 @@ export class User extends UserEntity.class {
     this.emailKey = emailKey(address);
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
+  }
+
+  /** What directories know the person by; with null they go by their address. @throws Refusal `user.user_name_malformed` */
+  changeUserName(userName: string | null): void {
+    if (userName !== null && !isUserName(userName)) throw new Refusal('user.user_name_malformed', { kind: 'invalid' });
+    this.userName = userName;
+    this.userNameKey = userName === null ? null : userNameKey(userName);
   }
 }
 
