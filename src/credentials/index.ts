@@ -19,6 +19,7 @@ export { firebaseHash } from './foreign/scrypt.ts';
 export type { TakenOver } from './foreign-hashes.ts';
 export type { ForeignKeys } from './foreign-keys.ts';
 export type { Cost, HashingLoad } from './hashing.ts';
+export { type CredentialIntake, createCredentialIntake, type WholeCredentials, type WholePasskey } from './intake.ts';
 export type { Asker, Links } from './journeys.ts';
 export type { Notices } from './notices.ts';
 export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';

@@ -77,6 +77,12 @@ export interface Catalogue {
   'resource_server.updated': { resource: string; fields?: string[] };
   'resource_server.deleted': { resource: string };
 
+  // people brought in and taken out by the thousand; each who changed has an event of their own as well
+  'users.import_started': { task: string; from: string; dryRun: boolean };
+  'users.imported': { task: string; tally: Record<string, number> };
+  'users.export_started': { secrets: boolean; format: string };
+  'users.exported': { count: number; secrets: boolean; format: string };
+
   // the house itself
   'key.created': { kid: string; alg: string; signsFrom: string };
   'key.rotated': { kid: string; alg: string; immediately: boolean };

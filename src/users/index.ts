@@ -14,6 +14,7 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Member } from './groups/members.ts';
+export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export {
   applyPreferences,
   lookOf,
