@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
@@ -44,12 +44,24 @@ import {
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import { createTransfer } from './transfer/index.ts';
+import {
+  createConsents,
+  createFields,
+  createGroups,
+  createIntake,
+  createPictures,
+  createStanding,
+  createUsers,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -76,6 +88,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -108,6 +121,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
+  const fields = createFields({ db, bus, clock, events });
+  await fields.start();
   const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
@@ -123,6 +139,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     mail,
     hashingWaited: measures?.hashingWaited,
   });
+  const transfer = createTransfer({
+    ...credentials,
+    db,
+    clock,
+    log,
+    vault,
+    tasks,
+    users,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault }),
+    groups,
+    events,
+    fields,
+    settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
+  });
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -136,6 +167,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     ownApi: ownApi(settings),
     sessions,
     users,
+    fields,
     standing,
     consents,
     keys,
@@ -178,6 +210,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
+    fields,
     clients,
     resources,
     sessions,
@@ -190,8 +223,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
+    fields,
     sessions,
     clients,
     consents,
@@ -234,6 +270,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
@@ -245,6 +282,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('transfer.tidy', 3_600, transfer.tidy);
+  jobs.every('users.fields', 60, fields.maintain);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({
@@ -288,7 +327,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      transfer,
+      users,
+      fields,
+      groups,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();

@@ -18,6 +18,7 @@ export interface Catalogue {
   /** Somebody with the link of a notice said that it was not the owner. */
   'user.locked': null;
   'user.recovered': StateChange;
+  'user.email_change_requested': null;
   'user.email_changed': null;
   'user.email_verified': null;
   'user.administrator_granted': null;
@@ -82,6 +83,10 @@ export interface Catalogue {
   'users.imported': { task: string; tally: Record<string, number> };
   'users.export_started': { secrets: boolean; format: string };
   'users.exported': { count: number; secrets: boolean; format: string };
+  // what is known of people, and what they belong to
+  'field.declared': { field: string };
+  'field.changed': { field: string };
+  'field.removed': { field: string };
 
   // the house itself
   'key.created': { kid: string; alg: string; signsFrom: string };

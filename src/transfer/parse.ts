@@ -24,12 +24,18 @@ export function textOf({ bytes, end }: Piece): string {
 export function objectOf(text: string): Record<string, unknown> {
   try {
     const value = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value) && isShallow(value, 32)) return value;
   } catch {
     // Told below.
   }
   throw bad('import.malformed');
 }
+
+/** What is read by recursion further on must not be deep enough to exhaust the stack. */
+const isShallow = (value: unknown, left: number): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (left > 0 && Object.values(value).every((inner) => isShallow(inner, left - 1)));
 
 /** One row's cells. @throws Refusal `import.malformed` (invalid): quotes that make no sense */
 export function cellsOf(text: string, delimiter: string): string[] {

@@ -13,6 +13,27 @@ const name = text(200);
 const moment = z.iso.datetime({ offset: true }).or(z.iso.date());
 const json = z.record(z.string().max(200), z.json());
 
+const line = text(2_000);
+/** Only what a browser may follow or show: these become links. */
+const page = line.refine((value) => /^(https?:\/\/|\/)/.test(value) && URL.canParse(value, 'https://x'));
+
+/** OpenID Connect Core 1.0, section 5.1, without what has a field of its own. */
+const profile = z.strictObject({
+  middle_name: name.optional(),
+  nickname: name.optional(),
+  preferred_username: name.optional(),
+  profile: page.optional(),
+  picture: page.optional(),
+  website: page.optional(),
+  gender: name.optional(),
+  birthdate: text(10).optional(),
+  zoneinfo: text(60).optional(),
+  phone_number: text(40).optional(),
+  phone_number_verified: z.boolean().optional(),
+  address: z.record(text(40), text(500)).optional(),
+  bio: line.optional(),
+});
+
 const passkey = z.strictObject({
   id: z.uuid().optional(),
   credentialId: z.base64url().max(1400),
@@ -52,7 +73,7 @@ const record = z.strictObject({
     .string()
     .regex(/^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,4}$/)
     .optional(),
-  profile: json.optional(),
+  profile: profile.optional(),
   attributes: json.optional(),
   directory: json.optional(),
   settings: json.optional(),

@@ -3,7 +3,7 @@ export type Cut = 'lines' | 'csv' | 'json';
 
 /** A record as it stands in the file. */
 export interface Piece {
-  /** The line it begins on, from 1. */
+  /** The line it begins on, from 1; of a JSON array, which may be one line, the element's number. */
   line: number;
   /** The byte behind it: where to go on. */
   end: number;
@@ -156,13 +156,14 @@ export async function* split(
         at = i + 1;
       }
       offset += 1;
-      if (byte === newline) line += 1;
+      if (byte === newline && cut.how !== 'json') line += 1;
       if (verdict === 'after') {
         keep(chunk.subarray(at, i + 1));
         at = i + 1;
       }
       if (verdict === 'after' || verdict === 'before') {
         const piece = finish();
+        if (piece && cut.how === 'json') piece.nextLine = ++line;
         if (piece) yield piece;
         start = line;
       } else if (length === 0 && at === i && (byte === newline || byte === 0x20 || byte === 0x0d || byte === 0x09)) {

@@ -1,4 +1,4 @@
-import { attributesOf, moment, type Source, said, saidOf, text, yes } from './source.ts';
+import { attributesOf, moment, numbered, type Source, said, saidOf, text, yes } from './source.ts';
 
 /** `manage.py dumpdata auth.user`: an array of models. */
 export const django: Source = {
@@ -8,7 +8,7 @@ export const django: Source = {
     if (!fields || !/\.(user|customuser|account)$/i.test(String(raw.model))) return undefined;
     const hash = text(fields.password);
     return said({
-      externalId: text(String(raw.pk ?? '')),
+      externalId: numbered('django', raw.pk),
       userName: text(fields.username),
       email: text(fields.email),
       givenName: text(fields.first_name),
@@ -29,7 +29,7 @@ export const wordpress: Source = {
   how: 'csv',
   convert: (raw) =>
     said({
-      externalId: text(raw.ID),
+      externalId: numbered('wordpress', raw.ID),
       userName: text(raw.user_login),
       email: text(raw.user_email),
       name: text(raw.display_name),

@@ -4,6 +4,7 @@ import {
   type Context,
   locale,
   moment,
+  numbered,
   peppered,
   type Source,
   said,
@@ -175,7 +176,7 @@ export const devise: Source = {
   how: 'csv',
   convert: (raw, context) =>
     said({
-      externalId: text(raw.id),
+      externalId: numbered('devise', raw.id),
       email: text(raw.email),
       emailVerified: raw.confirmed_at === undefined ? undefined : text(raw.confirmed_at) !== undefined,
       userName: text(raw.username),

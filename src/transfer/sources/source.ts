@@ -58,3 +58,7 @@ export const locale = (value: unknown): string | undefined => {
   const found = text(value)?.replace('_', '-');
   return found && /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$/.test(found) ? found : undefined;
 };
+
+/** A row's number says nothing beyond its own table: the person with number 7 of another one is another. */
+export const numbered = (product: string, id: unknown): string | undefined =>
+  text(String(id ?? '')) && `${product}:${id}`;
