@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, type Log, Refusal, randomToken, type Vault } from '../platform/index.ts';
+import { type Clock, type Log, Refusal, type Vault } from '../platform/index.ts';
 import { createForeignHashes, isForeign, type TakenOver, takeOver } from './foreign-hashes.ts';
 import { createForeignKeys, type ForeignKeys } from './foreign-keys.ts';
 import { type Cost, createHashing, type HashingLoad } from './hashing.ts';
-import { isOutdated } from './phc.ts';
+import { isOutdated, phcOf } from './phc.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 10 ms. */
 export const defaultCost: Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -73,15 +74,11 @@ export function createPasswords(options: {
   const hashing = createHashing({ ...settings, waited: hashingWaited });
   const keys = createForeignKeys({ db, clock, vault });
   const foreign = createForeignHashes({ db, clock, log, hashing, keys });
-  /** What a password is checked against when there is none: made once, of nothing anybody knows. */
-  let dummy: Promise<string> | undefined;
-  const decoy = (): Promise<string> => {
-    dummy ??= hashing.hash(randomToken(), cost).catch((error: unknown) => {
-      dummy = undefined;
-      throw error;
-    });
-    return dummy;
-  };
+  /**
+   * What a password is checked against when there is none. It takes as long as any other and fits no password that
+   * could be found, as nothing was hashed for it: so that no thread is started before somebody signs in.
+   */
+  const decoy = phcOf(cost, randomBytes(16), randomBytes(32));
 
   const stored = async (userId: string): Promise<string | undefined> =>
     (await db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash;
@@ -125,7 +122,7 @@ export function createPasswords(options: {
       const since = performance.now();
       const found = await stored(userId ?? nobody);
       const spelled = normalisePassword(password);
-      const matches = await verify(found ?? (await decoy()), spelled, password.slice(0, mostUnits));
+      const matches = await verify(found ?? decoy, spelled, password.slice(0, mostUnits));
       // What was cut off must not have been what made it wrong.
       if (!matches || found === undefined || userId === undefined || password.length > mostUnits) {
         await foreign.even(since);
@@ -157,7 +154,5 @@ export function createPasswords(options: {
     hashingLoad: () => hashing.load(),
     close: () => hashing.close(),
   };
-  // The first stranger must not take longer than the second.
-  decoy().catch((error: unknown) => log.debug({ err: error }, 'no hash to compare strangers with yet'));
   return passwords;
 }
