@@ -6,7 +6,13 @@ import { accountClient, createAccount } from './account/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
-import { createTokenEndpoints, withOrigin } from './introspection/index.ts';
+import {
+  createAnswer,
+  createFront,
+  createKnownCallers,
+  createTokenEndpoints,
+  withOrigin,
+} from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
@@ -17,8 +23,10 @@ import {
   grantMissing,
   home,
   logoutTopic,
+  type Oidc,
   protocolPaths,
   queueLogout,
+  routes,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
 import { createDb, migrate } from './platform/db/index.ts';
@@ -38,6 +46,7 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createStops,
   createVault,
   type Log,
   systemClock,
@@ -70,6 +79,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
   const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
+  const stops = createStops({ db, redis, clock, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
@@ -97,12 +107,12 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
-  const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
-  const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock });
-  const standing = createStanding({ db });
+  const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
+  const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
+  const resources = createResourceServers({ db, bus, clock, stops });
+  const standing = createStanding({ db, stops });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
-  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const consents = createConsents({ db, clock });
@@ -125,7 +135,20 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
-  const oidc = createOidc({
+  await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
+  const callers = createKnownCallers({ clients, stops, clock });
+  const answer = createAnswer({
+    keys,
+    clients,
+    resources,
+    sessions,
+    standing,
+    issuer: settings.issuer,
+    clock,
+    subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
+    answered: measures?.introspected,
+  });
+  const oidc: Oidc = createOidc({
     settings,
     clients,
     resources,
@@ -143,16 +166,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({
-      keys,
-      clients,
-      resources,
-      sessions,
-      standing,
-      issuer: settings.issuer,
-      clock,
-      answered: measures?.introspected,
-    }),
+    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
@@ -213,6 +227,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('events.chain', 60, chainAll(events));
+  jobs.every('stops.tidy', 3_600, stops.tidy);
 
   measures?.watch({
     db,
@@ -223,7 +238,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     clock,
     connections: settings.database.connections,
     hashingLoad: credentials.passwords.hashingLoad,
-    caches: { clients: clients.cacheReads, resource_servers: resources.cacheReads },
+    caches: {
+      clients: clients.cacheReads,
+      resource_servers: resources.cacheReads,
+      standing: standing.cacheReads,
+      callers: callers.reads,
+      ...sessions.cacheReads,
+    },
   });
 
   // ── http, from the outside in
@@ -238,7 +259,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
-  if (measures) koa.use(measures.requests(pathsOf(doors)));
+  const measured = measures?.requests(pathsOf(doors));
+  if (measured) koa.use(measured.middleware);
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -250,7 +272,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
   return {
-    handler: koa.callback(),
+    handler: createFront(
+      { issuer: settings.issuer, path: routes.introspection, answer, callers, stops, log, measure: measured?.answered },
+      koa.callback(),
+    ),
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,

@@ -1,6 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
-import type { Bus, Clock } from '../platform/index.ts';
-import { type CacheReads, remembered } from './remembered.ts';
+import { type Bus, type CacheReads, type Clock, remembered, type Stops } from '../platform/index.ts';
 
 /** An API that accepts our access tokens, named by its resource indicator (RFC 8707). */
 export interface ResourceServer {
@@ -52,8 +51,10 @@ const fromRow = (row: Row): ResourceServer => ({
 
 const columns = 'identifier, name, scopes, token_format, token_ttl, signing_alg, client_ids';
 
-export function createResourceServers({ db, bus, clock }: { db: Db; bus: Bus; clock: Clock }): ResourceServers {
+export function createResourceServers(options: { db: Db; bus: Bus; clock: Clock; stops?: Stops }): ResourceServers {
+  const { db, bus, clock, stops } = options;
   const cache = remembered<ResourceServer>({
+    stops,
     bus,
     topic: 'resource-server',
     load: async (identifier) => {

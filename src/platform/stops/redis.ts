@@ -1,0 +1,83 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../clock.ts';
+import { expiringValue, valueKey } from '../kv/index.ts';
+import type { RedisConnection } from '../redis.ts';
+import { Refusal } from '../refusal.ts';
+import { type Journal, together } from './journal.ts';
+
+const headKey = 'cardea:{stops}:head';
+const streamKey = 'cardea:{stops}';
+const keptEntries = 10_000;
+const pageSize = 1_000;
+
+const tellScript = `
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${keptEntries}, '*', 'names', ARGV[1])
+redis.call('SET', KEYS[2], id)
+return id`;
+
+const beginScript = `
+local head = redis.call('GET', KEYS[2])
+if head then return head end
+head = redis.call('XADD', KEYS[1], '*', 'names', '')
+redis.call('SET', KEYS[2], head)
+return head`;
+
+type WithScripts = Redis & {
+  cardeaTellStop(stream: string, head: string, names: string): Promise<string>;
+  cardeaBeginStops(stream: string, head: string): Promise<string>;
+};
+
+const separator = '\n';
+
+/** A copy that is read together with tokens. It may be lost at any time: then it begins anew, under another head. */
+export interface FastJournal extends Journal {
+  tell(names: readonly string[]): Promise<void>;
+}
+
+export function createRedisJournal({ redis, clock }: { redis: RedisConnection; clock: Clock }): FastJournal {
+  const client = redis as WithScripts;
+  client.defineCommand('cardeaTellStop', { numberOfKeys: 2, lua: tellScript });
+  client.defineCommand('cardeaBeginStops', { numberOfKeys: 2, lua: beginScript });
+  const unwrap = expiringValue(clock);
+
+  /** On a Cluster each key may be another node's: the client asks them all at once. */
+  const getAll = (keys: string[]): Promise<(string | null)[]> =>
+    redis.isCluster ? Promise.all(keys.map((key) => redis.get(key))) : redis.mget(keys);
+
+  return {
+    read: together(async (keys) => {
+      const [head, ...values] = await reach(getAll([headKey, ...keys.map(valueKey)]));
+      return { head: head ?? undefined, values: values.map(unwrap) };
+    }),
+
+    async since(known) {
+      const heads: string[] = [];
+      const names: string[] = [];
+      for (let from = known, full = true; full; ) {
+        const [anchor, ...entries] = await reach(client.xrange(streamKey, from, '+', 'COUNT', pageSize));
+        if (anchor?.[0] !== from) return undefined;
+        for (const [id, [, told = '']] of entries) {
+          heads.push(id);
+          names.push(...told.split(separator));
+        }
+        full = entries.length === pageSize - 1;
+        from = heads.at(-1) ?? from;
+      }
+      return { heads, names };
+    },
+
+    begin: () => reach(client.cardeaBeginStops(streamKey, headKey)),
+    async tell(names) {
+      if (client.status !== 'ready') throw new Refusal('store.unavailable', { kind: 'unavailable', retryAfter: 2 });
+      await reach(client.cardeaTellStop(streamKey, headKey, names.join(separator)));
+    },
+  };
+}
+
+async function reach<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new Refusal('store.unavailable', { kind: 'unavailable', retryAfter: 2, cause: error });
+  }
+}
