@@ -8,9 +8,11 @@ import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import {
   createAnswer,
+  createBearer,
   createFront,
   createKnownCallers,
   createTokenEndpoints,
+  ownApi,
   withOrigin,
 } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
@@ -51,12 +53,13 @@ import {
   type Log,
   systemClock,
 } from './platform/index.ts';
-import { createJobs } from './platform/jobs/index.ts';
+import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createViews } from './platform/views.ts';
+import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createStanding, createUsers, UserEntity } from './users/index.ts';
+import { createConsents, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -82,6 +85,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const stops = createStops({ db, redis, clock, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
+  const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
@@ -109,12 +113,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   });
   const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock, stops });
+  const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
   const standing = createStanding({ db, stops });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -152,6 +157,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     settings,
     clients,
     resources,
+    ownApi: ownApi(settings),
     sessions,
     users,
     standing,
@@ -170,6 +176,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
+  const bearer = createBearer({
+    issuer: settings.issuer,
+    provider: oidc.provider,
+    certificateOf: oidc.certificateOf,
+    keys,
+    clients,
+    sessions,
+    standing,
+    clock,
+  });
+  const scim = createScim({ issuer: settings.issuer, bearer });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -211,7 +228,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router];
+  const doors: Router[] = [signin.router, account.router, setup.router, scim.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
@@ -226,6 +243,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('events.chain', 60, chainAll(events));
   jobs.every('stops.tidy', 3_600, stops.tidy);
 
@@ -279,10 +297,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, users, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();
+      tasks.work();
       state.ready = true;
     },
     /** Says that it is not ready, so that a balancer turns elsewhere, while requests are still answered. */
@@ -292,7 +311,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     /** After the last request. */
     async close() {
       state.ready = false;
-      await Promise.all([relay.stop(), jobs.stop()]);
+      await Promise.all([relay.stop(), jobs.stop(), tasks.stop()]);
       keys.stop();
       await Promise.all([mail.close(), credentials.close(), bus.close()]);
       redis?.disconnect();

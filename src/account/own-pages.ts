@@ -11,6 +11,7 @@ const paths = {
   sessions: '/account/sessions',
   applications: '/account/applications',
   activity: '/account/activity',
+  settings: '/account/settings',
 } as const;
 
 export type Section = keyof typeof paths;

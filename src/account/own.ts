@@ -14,6 +14,7 @@ export const byPerson = (ctx: AppContext, { user }: Pick<SignedIn, 'user'>) => (
 /** Codes of what a page says was done, as they may come back in its query. */
 const said = new Set([
   'profile_saved',
+  'settings_saved',
   'totp_added',
   'totp_removed',
   'session_ended',

@@ -8,6 +8,7 @@ import { createResetPages } from './reset.ts';
 import { createSecurityPages } from './security.ts';
 import { createSelfPages } from './self.ts';
 import { createSessionsPages } from './sessions.ts';
+import { createSettingsPages } from './settings.ts';
 import { callback, createSignedInGuard } from './signed-in.ts';
 import { createVerifyPages } from './verify.ts';
 import { passkeyEndpoints, relatedOrigins } from './well-known.ts';
@@ -26,6 +27,7 @@ export function createAccount(ports: AccountPorts) {
   const security = createSecurityPages(ports, guard);
   const passkeys = createPasskeyPages(ports, guard);
   const sessions = createSessionsPages(ports, guard);
+  const settings = createSettingsPages(ports, guard);
   const notMe = createNotMePages(ports);
 
   const router = new Router();
@@ -66,6 +68,8 @@ export function createAccount(ports: AccountPorts) {
   get('/account/applications', self.applications);
   post('/account/applications/withdraw', self.withdraw);
   get('/account/activity', self.activity);
+  get('/account/settings', settings.show);
+  post('/account/settings', settings.save);
 
   get('/account/not-me', notMe.show);
   post('/account/not-me', notMe.lock);

@@ -3,5 +3,5 @@
  * at a time so that they can be rotated. Reads come from memory; every process forgets what any process changed.
  */
 export { type ClientRecord, type Clients, createClients } from './clients.ts';
-export { type ClientMetadata, ownClientMetadata, usesSecret } from './metadata.ts';
+export { type ClientMetadata, ownClientMetadata, scopesNamedBy, usesSecret } from './metadata.ts';
 export { createResourceServers, type ResourceServer, type ResourceServers } from './resource-servers.ts';

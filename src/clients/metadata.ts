@@ -15,6 +15,8 @@ export interface ClientMetadata {
   client_uri?: string;
   policy_uri?: string;
   tos_uri?: string;
+  /** The scopes of our own APIs that the client may be given; those are given to nobody else (RFC 7591, section 2). */
+  scope?: string;
   /** The organisation's own application: its people are not asked for consent. */
   first_party?: boolean;
   /** Its people prove two factors at every sign-in to it. */
@@ -31,3 +33,7 @@ const secretMethods = ['client_secret_basic', 'client_secret_post'];
 /** `client_secret_basic` is the default method (RFC 7591, section 2). */
 export const usesSecret = (metadata: ClientMetadata): boolean =>
   secretMethods.includes(metadata.token_endpoint_auth_method ?? 'client_secret_basic');
+
+/** The scopes that the client's metadata names. */
+export const scopesNamedBy = ({ scope }: Pick<ClientMetadata, 'scope'>): string[] =>
+  typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [];

@@ -1,5 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type CacheReads, type Clock, remembered, type Stops } from '../platform/index.ts';
+import { type Bus, type CacheReads, type Clock, Refusal, remembered, type Stops } from '../platform/index.ts';
 
 /** An API that accepts our access tokens, named by its resource indicator (RFC 8707). */
 export interface ResourceServer {
@@ -15,12 +15,14 @@ export interface ResourceServer {
   signingAlg?: string | undefined;
   /** Clients that are this resource server: they may introspect the tokens meant for it. */
   clientIds: string[];
+  /** Its scopes are given to no client but those whose metadata (`scope`) names them. */
+  scopesByName?: true;
 }
 
 export interface ResourceServers {
   find(identifier: string): Promise<ResourceServer | undefined>;
   list(): Promise<ResourceServer[]>;
-  /** Adds it, or replaces what is there. @returns whether anything changed */
+  /** Adds it, or replaces what is there. @returns whether anything changed. @throws Refusal `resource_server.reserved` */
   put(server: ResourceServer): Promise<boolean>;
   remove(identifier: string): Promise<void>;
   /** Whether the client is the resource server that one of these audiences names. */
@@ -51,8 +53,16 @@ const fromRow = (row: Row): ResourceServer => ({
 
 const columns = 'identifier, name, scopes, token_format, token_ttl, signing_alg, client_ids';
 
-export function createResourceServers(options: { db: Db; bus: Bus; clock: Clock; stops?: Stops }): ResourceServers {
-  const { db, bus, clock, stops } = options;
+/** @param options.own APIs that are parts of this house: they stand in no table, no list, and cannot be changed */
+export function createResourceServers(options: {
+  db: Db;
+  bus: Bus;
+  clock: Clock;
+  own?: readonly ResourceServer[];
+  stops?: Stops;
+}): ResourceServers {
+  const { db, bus, clock, own = [], stops } = options;
+  const ownOf = (identifier: string) => own.find((server) => server.identifier === identifier);
   const cache = remembered<ResourceServer>({
     stops,
     bus,
@@ -66,11 +76,12 @@ export function createResourceServers(options: { db: Db; bus: Bus; clock: Clock;
   });
 
   return {
-    find: (identifier) => cache.get(identifier),
+    find: async (identifier) => ownOf(identifier) ?? cache.get(identifier),
     cacheReads: cache.reads,
     list: async () => (await db.query<Row>(`select ${columns} from resource_server order by identifier`)).map(fromRow),
     put: (server) =>
       db.transact(async () => {
+        if (ownOf(server.identifier)) throw new Refusal('resource_server.reserved', { kind: 'conflict' });
         const changed = await db.query(
           `insert into resource_server as r (${columns}, created_at, updated_at) values ($1,$2,$3,$4,$5,$6,$7,$8,$8)
            on conflict (identifier) do update set name = excluded.name, scopes = excluded.scopes,

@@ -169,6 +169,7 @@ export async function replacePassword(
   await mail.send('password-changed', {
     to: user.email,
     locale: user.locale ?? locale,
+    timeZone: user.profile.zoneinfo,
     params: { when: clock.now(), link: await notices.link(user.id, 'password-changed') },
   });
 }

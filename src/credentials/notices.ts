@@ -16,7 +16,7 @@ import type { Resets } from './resets.ts';
 export interface Notices {
   /** Tells the owner, in the open transaction; without an address nobody. */
   tell(
-    user: Pick<User, 'id' | 'email' | 'locale'>,
+    user: Pick<User, 'id' | 'email' | 'locale' | 'profile'>,
     what: SecurityNotice,
     at: { locale: string; ip: string; userAgent?: string | undefined },
   ): Promise<void>;
@@ -101,6 +101,7 @@ export function createNotices(deps: {
         mail.send('security-notice', {
           to: email,
           locale: user.locale ?? locale,
+          timeZone: user.profile.zoneinfo,
           params: { what, when: clock.now(), ip, device: shortly(userAgent), link: await link(user.id, what) },
         }),
       );

@@ -12,7 +12,7 @@ import type { RecoveryCodes } from './recovery-codes.ts';
 import type { RememberedDevices } from './remembered-devices.ts';
 import type { Totp, TotpSetup } from './totp.ts';
 
-type Person = Pick<User, 'id' | 'email' | 'locale' | 'administrator'>;
+type Person = Pick<User, 'id' | 'email' | 'locale' | 'profile' | 'administrator'>;
 
 /** Where it is done from, and in which language to write if the person has chosen none. */
 export interface Whence {

@@ -24,6 +24,13 @@ export interface Catalogue {
   'user.administrator_revoked': null;
   'user.terms_accepted': { version: string };
 
+  // groups of them; of many members at once `members` are told together, else the subject is the member
+  'group.created': { group: string };
+  'group.updated': { group: string; fields: string[] };
+  'group.deleted': { group: string };
+  'group.member_added': { group: string; members?: string[] };
+  'group.member_removed': { group: string; members?: string[] };
+
   // how they prove who they are
   /** `credential` is the id of one of several of a kind; `name` the kind's provider, such as a password manager. */
   'credential.added': { kind: string; credential?: string; name?: string };

@@ -11,6 +11,7 @@ export {
   type Mail,
   type MailSettings,
   mailTopic,
+  type Posting,
   type RenderedLetter,
 } from './mail.ts';
 export { createDevelopmentMailbox, type DevelopmentMailbox, type MailboxLetter } from './mailbox.ts';

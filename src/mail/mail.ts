@@ -19,6 +19,7 @@ export interface LetterViews {
     letter: LetterName,
     params: Record<string, unknown>,
     locale: string,
+    timeZone?: string,
   ): RenderedLetter | Promise<RenderedLetter>;
 }
 
@@ -28,6 +29,15 @@ export interface RenderedLetter {
   html: string;
 }
 
+/** To whom a letter goes and what fills it. */
+export interface Posting<L extends LetterName> {
+  to: string;
+  locale: string;
+  /** Of the dates in it, by its IANA name; UTC without one. */
+  timeZone?: string | undefined;
+  params: Letters[L];
+}
+
 export interface Mail {
   /**
    * Sends a letter once the open transaction has committed; after a rollback never. Nothing is composed and no server
@@ -35,7 +45,7 @@ export interface Mail {
    * @throws Refusal `mail.address_malformed` (invalid), `mail.too_many` (limited, with `retryAfter`); the transaction
    *   stays usable after both
    */
-  send<L extends LetterName>(letter: L, options: { to: string; locale: string; params: Letters[L] }): Promise<void>;
+  send<L extends LetterName>(letter: L, posting: Posting<L>): Promise<void>;
   /** To be run by the relay under the topic {@link mailTopic}. */
   readonly consumer: ConsumerOptions;
   /** Periodic clean-up. */
@@ -50,6 +60,7 @@ interface Payload {
   letter: LetterName;
   to: string;
   locale: string;
+  timeZone?: string | undefined;
   params: Record<string, unknown>;
 }
 
@@ -66,10 +77,10 @@ export function createMail(deps: {
   const budget = createBudget({ db, clock, vault, letters: settings.letters });
 
   return {
-    async send(letter, { to, locale, params }) {
+    async send(letter, { to, locale, timeZone, params }) {
       const address = parseAddress(to);
       if (address === undefined) throw new Refusal('mail.address_malformed', { kind: 'invalid' });
-      const payload: Payload = { letter, to: address, locale, params: taggedDates(params) };
+      const payload: Payload = { letter, to: address, locale, timeZone, params: taggedDates(params) };
       await db.transact(async () => {
         if (askedFor.has(letter)) await budget.take(address);
         await events.enqueue(mailTopic, payload, { secret: true });
@@ -80,8 +91,8 @@ export function createMail(deps: {
       timeoutSeconds: 60,
       concurrency: 5,
       async consume(payload: Payload, { id, createdAt, signal }) {
-        const { letter, to, locale, params } = payload;
-        const rendered = await views.renderLetter(letter, withDates(params), locale);
+        const { letter, to, locale, timeZone, params } = payload;
+        const rendered = await views.renderLetter(letter, withDates(params), locale, timeZone);
         try {
           await transport.send(
             {

@@ -1,5 +1,5 @@
 import type { Adapter, AdapterPayload } from 'oidc-provider';
-import { type ClientMetadata, type Clients, usesSecret } from '../clients/index.ts';
+import { type ClientMetadata, type Clients, scopesNamedBy, usesSecret } from '../clients/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { allForEngine } from './faults.ts';
 
@@ -9,15 +9,27 @@ const secretPlaceholder = 'kept by hash';
 const withPlaceholder = (metadata: ClientMetadata): ClientMetadata =>
   usesSecret(metadata) ? { ...metadata, client_secret: secretPlaceholder } : metadata;
 
+/**
+ * The engine takes `scope` for OpenID scopes and refuses to know others. Those of our own APIs are looked up where they
+ * are given out (`resources.ts`); what is left limits the client as RFC 7591 says.
+ */
+export function withoutApiScopes(metadata: ClientMetadata, apiScopes: readonly string[]): ClientMetadata {
+  if (metadata.scope === undefined) return metadata;
+  const { scope: _, ...rest } = metadata;
+  const left = scopesNamedBy(metadata).filter((name) => !apiScopes.includes(name));
+  return left.length > 0 ? ({ ...rest, scope: left.join(' ') } as ClientMetadata) : (rest as ClientMetadata);
+}
+
 /** The engine asks one adapter a model: clients come from their room, all else from the artifact store. */
-export function createAdapterFactory({ clients, sessions }: { clients: Clients; sessions: Sessions }) {
+export function createAdapterFactory(deps: { clients: Clients; sessions: Sessions; apiScopes: readonly string[] }) {
+  const { clients, sessions, apiScopes } = deps;
   const refuse = async () => {
     throw new Error('clients are not changed through the engine');
   };
   const clientAdapter: Adapter = {
     async find(id) {
       const client = await clients.find(id);
-      return client && (withPlaceholder(client.metadata) as AdapterPayload);
+      return client && (withoutApiScopes(withPlaceholder(client.metadata), apiScopes) as AdapterPayload);
     },
     upsert: refuse,
     destroy: refuse,

@@ -1,5 +1,5 @@
 import { type Account, errors, type FindAccount } from 'oidc-provider';
-import type { Standing, User, Users } from '../users/index.ts';
+import { preferencesOf, type Standing, type User, type Users } from '../users/index.ts';
 
 /**
  * Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). How the person proved who they are, how
@@ -47,6 +47,17 @@ export function claimsOf(user: User): Record<string, unknown> & { sub: string } 
   };
 }
 
+/** What somebody keeps from applications of others is not there for them, whatever was agreed to. */
+export function claimsFor(user: User, client: object | undefined): ReturnType<typeof claimsOf> {
+  const claims = claimsOf(user);
+  if ((client as { first_party?: unknown } | undefined)?.first_party === true) return claims;
+  for (const name of preferencesOf(user).privacy.withhold) {
+    delete claims[name];
+    delete claims[`${name}_verified`];
+  }
+  return claims;
+}
+
 /** At these the person is in the browser: a stopped account is an error to show them, not a missing subject. */
 const browserRoutes = new Set(['authorization', 'resume', 'code_verification', 'device_resume']);
 
@@ -66,7 +77,7 @@ export function createFindAccount({ standing, users }: { standing: Standing; use
       async claims() {
         const user = await users.byId(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
-        return claimsOf(user);
+        return claimsFor(user, ctx.oidc?.client);
       },
     };
     return account;

@@ -1,14 +1,17 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
-import type { ResourceServers } from '../clients/index.ts';
+import type { Clients, ResourceServers } from '../clients/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import { type CertificateOf, subjectMatches } from './mutual-tls.ts';
-import { createResourceServerInfo } from './resources.ts';
+import { createDefaultResource, createResourceServerInfo } from './resources.ts';
 
 export interface FeaturePorts {
   settings: Settings;
   vault: Vault;
+  clients: Clients;
   resources: ResourceServers;
+  /** Our own APIs. */
+  ownApi: { identifier: string };
   certificateOf: CertificateOf;
   /** The pages the engine shows by itself. */
   screens: {
@@ -73,10 +76,10 @@ export function features(ports: FeaturePorts): NonNullable<Configuration['featur
     requestObjects: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      getResourceServerInfo: createResourceServerInfo(resources, { accessTokenSeconds: settings.tokens.accessToken }),
+      getResourceServerInfo: createResourceServerInfo(ports, { accessTokenSeconds: settings.tokens.accessToken }),
       // What the person was asked for is what the token is made for, also when the client does not repeat it (RFC 8707, section 2.2).
       useGrantedResource: async () => true,
-      defaultResource: async (_ctx, _client, oneOf) => oneOf?.[0] as never,
+      defaultResource: createDefaultResource(ports, ports.ownApi) as never,
     },
     revocation: {
       enabled: true,

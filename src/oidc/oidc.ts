@@ -3,13 +3,13 @@ import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import { Provider } from 'oidc-provider';
-import type { ClientMetadata, Clients, ResourceServers } from '../clients/index.ts';
+import type { ClientMetadata, Clients, ResourceServer, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import { type Budget, type Clock, type Limits, type Log, Refusal, type Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Consents, Standing, Users } from '../users/index.ts';
-import { createAdapterFactory } from './adapter.ts';
+import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
 import { createSecretCheck } from './client-secret.ts';
@@ -20,7 +20,7 @@ import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { createLoadExistingGrant } from './grants.ts';
 import { logEngine, measureEngine, type ProtocolMeasure } from './listening.ts';
-import { createCertificateOf } from './mutual-tls.ts';
+import { type CertificateOf, createCertificateOf } from './mutual-tls.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
 import { postedRequests } from './posted.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
@@ -31,6 +31,8 @@ export interface OidcPorts {
   settings: Settings;
   clients: Clients;
   resources: ResourceServers;
+  /** Our own APIs: which resource they are, and their scopes. */
+  ownApi: Pick<ResourceServer, 'identifier' | 'scopes'>;
   sessions: Sessions;
   users: Users;
   standing: Standing;
@@ -60,6 +62,8 @@ export interface Oidc {
   provider(): Provider;
   /** Every endpoint of the protocol; passes on what is not one. */
   endpoints: Middleware;
+  /** The client certificate of a request, wherever TLS ends. */
+  certificateOf: CertificateOf;
   /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
   validateClient(metadata: ClientMetadata): void;
   /** The name by which an application knows an account: pairwise, if the application is. */
@@ -78,11 +82,13 @@ export function createOidc(ports: OidcPorts): Oidc {
     header: settings.proxy.clientCertificateHeader,
     authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
   });
+  const apiScopes = Object.keys(ports.ownApi.scopes);
   const shared = {
     ...ports,
+    clients: allForEngine(clients),
     resources: allForEngine(ports.resources),
     certificateOf,
-    adapter: createAdapterFactory({ clients, sessions }),
+    adapter: createAdapterFactory({ clients, sessions, apiScopes }),
     findAccount: forEngine(createFindAccount(ports) as never),
     loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents, sessions)),
     renderError: ports.screens.error,
@@ -144,6 +150,7 @@ export function createOidc(ports: OidcPorts): Oidc {
 
   return {
     provider: () => engine.provider,
+    certificateOf,
     endpoints: compose([
       postedRequests,
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
@@ -156,7 +163,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({
-          ...metadata,
+          ...withoutApiScopes(metadata, apiScopes),
           ...((metadata.token_endpoint_auth_method?.startsWith('client_secret') ?? true)
             ? { client_secret: 'x'.repeat(43) }
             : {}),

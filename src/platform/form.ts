@@ -40,6 +40,8 @@ export interface FieldSpec {
   maxlength?: number;
   /** Codes of the words for the choices of a select: value → code. */
   options?: Record<string, string>;
+  /** Choices that need no words, such as names: value → text, after those of `options`. */
+  choices?: Record<string, string>;
   /** Takes the focus on arrival. At most one a page, and none where something above it must be read first. */
   autofocus?: boolean;
   /** What stands in it before anything was typed. */

@@ -84,8 +84,17 @@ export function paramsOf(parts: Part[]): string[] {
   return [...names].sort();
 }
 
-/** Says a message in a language. `shielded` is applied to every value, never to the message's own text. */
-export function sayMessage(parts: Part[], language: string, params: Params, shielded = (text: string) => text): string {
+/**
+ * Says a message in a language.
+ * @param options.shielded is applied to every value, never to the message's own text
+ * @param options.timeZone of dates and times, by its IANA name; a time says which it is
+ */
+export function sayMessage(
+  parts: Part[],
+  language: string,
+  params: Params,
+  { shielded = (text: string) => text, timeZone = 'UTC' } = {},
+): string {
   const say = (list: Part[], count?: number): string => list.map((part) => one(part, count)).join('');
   function one(part: Part, count?: number): string {
     if (part.kind === 'text') return part.text;
@@ -101,15 +110,22 @@ export function sayMessage(parts: Part[], language: string, params: Params, shie
     if (format === 'number') return new Intl.NumberFormat(language).format(Number(value));
     if (format === 'duration') return duration(Number(value), language);
     if (format === 'date')
-      return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(value as Date));
+      return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone }).format(new Date(value as Date));
     if (format === 'time')
-      return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }).format(
-        new Date(value as Date),
-      );
+      return new Intl.DateTimeFormat(language, { ...dayAndTime, timeZone }).format(new Date(value as Date));
     return String(value);
   }
   return say(parts);
 }
+
+const dayAndTime: Intl.DateTimeFormatOptions = {
+  year: 'numeric',
+  month: 'short',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+  timeZoneName: 'short',
+};
 
 /** Minutes in the largest unit that says them without a rest: 1440 minutes are 24 hours. */
 function duration(minutes: number, language: string): string {

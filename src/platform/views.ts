@@ -19,6 +19,8 @@ export interface PageContext {
   url: string;
   /** Forces one scheme; the person's own otherwise. */
   theme?: 'light' | 'dark' | undefined;
+  /** Of the dates on the page, by its IANA name; UTC without one. */
+  timeZone?: string | undefined;
   /** What an application changes of the look while one signs in to it. */
   clientBranding?: Partial<BrandingInput> | undefined;
 }
@@ -47,11 +49,11 @@ export interface Views {
   /** The whole HTML document. */
   render(page: string, model: object, context: PageContext): string;
   /** A letter of `views/mail/<letter>`, ready to be sent. The subject is one line whatever the parameters hold. */
-  renderLetter(letter: string, params: Params, locale: Locale): Letter;
+  renderLetter(letter: string, params: Params, locale: Locale, timeZone?: string): Letter;
   locales: Locale[];
   /** The best language for a person: their own choice, then the application's wish, then the browser's. */
   negotiate(wishes: Wishes): Locale;
-  words(locale: Locale): Say;
+  words(locale: Locale, timeZone?: string): Say;
   /** Serves the stylesheet and scripts. */
   assets: Assets;
 }
@@ -108,13 +110,13 @@ export function createViews(options: ViewsOptions): Views {
     words: words.words,
     assets,
     render(page, model, context) {
-      const { locale } = context;
+      const { locale, timeZone } = context;
       return eta.render(`/${page}`, {
         ...model,
         ...context,
         page,
-        t: words.words(locale),
-        th: words.markup(locale),
+        t: words.words(locale, timeZone),
+        th: words.markup(locale, timeZone),
         has: words.has,
         problem: problemIn(locale),
         attributes,
@@ -125,11 +127,11 @@ export function createViews(options: ViewsOptions): Views {
         brand: branded(branding(), context.clientBranding),
       });
     },
-    renderLetter(letter, params, locale) {
+    renderLetter(letter, params, locale, timeZone) {
       const model = {
         ...params,
-        t: words.words(locale),
-        th: words.markup(locale),
+        t: words.words(locale, timeZone),
+        th: words.markup(locale, timeZone),
         has: words.has,
         lang: words.language(locale),
         dir: words.direction(locale),

@@ -26,10 +26,10 @@ export interface Words {
   locales: Locale[];
   /** The best language we speak. A choice made by the person outranks the application's, that outranks the browser's. */
   negotiate(wishes: Wishes): Locale;
-  /** Plain text: whoever shows it escapes it. */
-  words(locale: Locale): Say;
+  /** Plain text: whoever shows it escapes it. @param timeZone of the dates in it, UTC without one */
+  words(locale: Locale, timeZone?: string): Say;
   /** Markup: values are escaped; `<b>` and links (a parameter `{ href }` named as its tag) may stand in the message. */
-  markup(locale: Locale): Say;
+  markup(locale: Locale, timeZone?: string): Say;
   has(code: string): boolean;
   direction(locale: Locale): 'ltr' | 'rtl';
   /** The tag for `lang` and Intl: English for the pseudo-locale, whose words are English. */
@@ -62,9 +62,13 @@ export function createWords(options: { dir: string; log?: Log; pseudo?: boolean;
   return {
     locales,
     negotiate: (wishes) => negotiate(locales, wishes),
-    words: (locale) => (code, params) => sayMessage(untagged(find(locale, code)), language(locale), params ?? {}),
-    markup: (locale) => (code, params) =>
-      linked(sayMessage(find(locale, code), language(locale), params ?? {}, escapeHtml), params ?? {}),
+    words: (locale, timeZone) => (code, params) =>
+      sayMessage(untagged(find(locale, code)), language(locale), params ?? {}, { timeZone }),
+    markup: (locale, timeZone) => (code, params) =>
+      linked(
+        sayMessage(find(locale, code), language(locale), params ?? {}, { shielded: escapeHtml, timeZone }),
+        params ?? {},
+      ),
     has: (code) => english.has(code),
     direction: (locale) => (/^(ar|fa|he|ur)\b/.test(locale) ? 'rtl' : 'ltr'),
     language,

@@ -1,4 +1,5 @@
 import { acrOf, amrOf } from '../credentials/index.ts';
+import { lookOf } from '../users/index.ts';
 import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
 import type { SigninPorts } from './ports.ts';
@@ -6,7 +7,7 @@ import { whence } from './steps/problems.ts';
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, present } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
@@ -52,6 +53,8 @@ export function createComplete(ports: SigninPorts) {
       data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
+    const user = await users.byId(accountId);
+    if (user) present.wear(ctx, lookOf(user));
     await interaction.finish({
       ...answered,
       login: { accountId, remember: attempt.remember, amr, ...(acr ? { acr } : {}) },

@@ -1,10 +1,37 @@
 /**
- * People: who they are, the state each is in, and whether they may act. Whoever stops a person here ends everything
- * they hold in the same transaction. How they prove who they are is `credentials`' business.
+ * People: who they are, the state each is in, whether they may act, and the groups they are in. Whoever stops a person
+ * here ends everything they hold in the same transaction. How they prove who they are is `credentials`' business.
  */
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export {
+  createGroups,
+  type Group,
+  type GroupEdit,
+  type GroupQuery,
+  type Groups,
+  type NewGroup,
+} from './groups/groups.ts';
+export type { Member } from './groups/members.ts';
+export {
+  applyPreferences,
+  lookOf,
+  type NotificationCategory,
+  type NotificationChannel,
+  notificationCategories,
+  notificationChannels,
+  type Preferences,
+  type PreferencesPatch,
+  preferencesOf,
+  preferencesPatch,
+  readPreferences,
+  type Theme,
+  themes,
+  type WithholdableClaim,
+  wants,
+  withholdableClaims,
+} from './preferences/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';

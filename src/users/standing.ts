@@ -12,15 +12,17 @@ export interface Standing {
   /** The same from memory, as of the caller's last `stops.catchUp`. */
   isKnownToStand(accountId: string): Promise<boolean>;
   cacheReads(): CacheReads;
+  /** Whether the account stands and is an administrator's; takes no lock. */
+  administers(accountId: string): Promise<boolean>;
 }
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
 export function createStanding({ db, stops }: { db: Db; stops?: Stops }): Standing {
-  const ask = async (accountId: string, lock: string) =>
+  const ask = async (accountId: string, rest: string) =>
     uuid.test(accountId) &&
-    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${lock}`, [accountId])).length === 1;
+    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${rest}`, [accountId])).length === 1;
   const known = remembered<true>({
     stops,
     topic: 'holder',
@@ -35,5 +37,6 @@ export function createStanding({ db, stops }: { db: Db; stops?: Stops }): Standi
     cacheReads: known.reads,
     mayHold: (accountId) => ask(accountId, 'for share'),
     stands: (accountId) => ask(accountId, ''),
+    administers: (accountId) => ask(accountId, 'and administrator'),
   };
 }

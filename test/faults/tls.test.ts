@@ -29,6 +29,7 @@ const mutual = [
     ...bare,
     ...bound,
     client_id: 'by-authority',
+    scope: 'scim.read',
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_subject_dn: 'CN=service',
   },
@@ -220,6 +221,18 @@ describe.each([
     for (const by of [undefined, sibling, alone]) expect((await userinfo(by)).status).toBe(401);
     const introspected = await send('/introspect', { headers: { authorization }, form: { token: body.access_token! } });
     expect(introspected.body).toMatchObject({ active: true, cnf: { 'x5t#S256': service.thumbprint } });
+  });
+
+  it('our own APIs take such a token only with its certificate', async () => {
+    const form = { client_id: 'by-authority', grant_type: 'client_credentials', scope: 'scim.read' };
+    const { body } = await send('/token', { by: service, form });
+    const ask = (by?: Certificate) =>
+      send('/scim/v2/ResourceTypes', {
+        ...(by && { by }),
+        headers: { authorization: `Bearer ${body.access_token}` },
+      });
+    expect((await ask(service)).status).toBe(200);
+    for (const by of [undefined, sibling, alone]) expect((await ask(by)).status).toBe(401);
   });
 
   it('a header that a client sends by itself proves nothing', async () => {

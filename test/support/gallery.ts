@@ -5,6 +5,7 @@ import Koa from 'koa';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
 import { passkeysPage } from '../../src/account/passkey-pages.ts';
+import { settingsPage } from '../../src/account/settings-page.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
 import { type BrandingInput, createBranding } from '../../src/platform/branding.ts';
@@ -14,6 +15,7 @@ import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
 import * as factor from '../../src/signin/factor-pages.ts';
 import * as signin from '../../src/signin/pages.ts';
+import { preferencesOf } from '../../src/users/index.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
 export interface Exhibit {
@@ -188,6 +190,18 @@ const models: Record<string, { page: string }> = {
     applications: 12,
   }),
   'own-profile': own.profilePage({ email, done: 'profile_saved', values: { given_name: 'Ada' } }),
+  'own-settings': settingsPage({
+    preferences: preferencesOf({ settings: { theme: 'dark' }, profile: { zoneinfo: 'Europe/Berlin' } }),
+    locales: ['en', 'de'],
+    sms: true,
+    done: 'settings_saved',
+  }),
+  'own-settings-refused': settingsPage({
+    preferences: preferencesOf({ settings: {}, profile: {} }),
+    locales: ['en', 'de'],
+    sms: false,
+    problems: [{ field: 'theme', code: 'field.invalid' }],
+  }),
   'own-security': own.securityPage({
     password: true,
     totp: { createdAt: when, usedAt: when },

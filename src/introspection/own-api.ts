@@ -1,0 +1,34 @@
+import type { ResourceServer } from '../clients/index.ts';
+import type { Settings } from '../platform/config/index.ts';
+
+/** The scopes of our own APIs, in words for the consent page. */
+const scopes = {
+  'account.read': 'See your account',
+  'account.write': 'Change your account',
+  'users.read': 'See all accounts',
+  'users.write': 'Change all accounts',
+  'scim.read': 'See users and groups by SCIM',
+  'scim.write': 'Change users and groups by SCIM',
+};
+
+export type OwnScope = keyof typeof scopes;
+
+/** Whether it opens only the account of the person behind the token; the others reach everybody's. */
+export const isPersonal = (scope: OwnScope): boolean => scope.startsWith('account.');
+
+/** The audience of the tokens that open our own APIs, REST and SCIM alike. */
+export const ownApiIdentifier = (issuer: string): string => `${issuer}/api`;
+
+/**
+ * Our own APIs as a resource server of the house: made of the settings at each start, kept in no table. Nobody is given
+ * its scopes but clients whose metadata (`scope`) names them.
+ */
+export const ownApi = (settings: Pick<Settings, 'issuer' | 'branding' | 'keys'>): ResourceServer => ({
+  identifier: ownApiIdentifier(settings.issuer),
+  name: settings.branding.name,
+  scopes,
+  tokenFormat: 'jwt',
+  signingAlg: settings.keys.algorithms[0],
+  clientIds: [],
+  scopesByName: true,
+});
