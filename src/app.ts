@@ -35,6 +35,7 @@ import { createDb, migrate } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
+  createTrust,
   errorBoundary,
   health,
   onlyHost,
@@ -291,7 +292,16 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   return {
     handler: createFront(
-      { issuer: settings.issuer, path: routes.introspection, answer, callers, stops, log, measure: measured?.answered },
+      {
+        issuer: settings.issuer,
+        path: routes.introspection,
+        answer,
+        callers,
+        isTrusted: createTrust(settings.proxy.trusted),
+        stops,
+        log,
+        measure: measured?.answered,
+      },
       koa.callback(),
     ),
     setupLink: setup.link,

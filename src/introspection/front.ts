@@ -11,6 +11,7 @@ export interface FrontPorts {
   path: string;
   answer: ReturnType<typeof createAnswer>;
   callers: KnownCallers;
+  isTrusted: (request: IncomingMessage) => boolean;
   stops: Stops;
   log: Log;
   /** Called for each request answered here: for counting. @param seconds it took */
@@ -25,7 +26,7 @@ const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
  * @param engine answers all other requests
  */
 export function createFront(ports: FrontPorts, engine: RequestListener): RequestListener {
-  const { issuer, path, answer, callers, stops, log, measure } = ports;
+  const { issuer, path, answer, callers, isTrusted, stops, log, measure } = ports;
   const { host, protocol } = new URL(issuer);
   const common = {
     'cache-control': 'no-store',
@@ -82,7 +83,8 @@ export function createFront(ports: FrontPorts, engine: RequestListener): Request
   };
 
   return (request, response) => {
-    if (request.url !== path || request.method !== 'POST' || !isPlain(request, host)) return engine(request, response);
+    if (request.url !== path || request.method !== 'POST' || !isPlain(request, host, isTrusted))
+      return engine(request, response);
     serve(request, response).catch((error: unknown) => {
       log.error({ err: error }, 'a request failed');
       if (response.headersSent) return response.destroy();

@@ -11,13 +11,18 @@ const formType = /^application\/x-www-form-urlencoded\s*(;\s*charset=utf-8\s*)?$
  * Whether the request is of the common kind. Whatever is out of the ordinary (other origins, other types, answers as
  * JWT, encodings, bodies of unknown length) is the engine's to understand or refuse.
  * @param host the issuer's
+ * @param isTrusted whether the sender may say by which host it was asked
  */
-export function isPlain(request: IncomingMessage, host: string): boolean {
+export function isPlain(
+  request: IncomingMessage,
+  host: string,
+  isTrusted: (request: IncomingMessage) => boolean,
+): boolean {
   const { headers } = request;
   const length = Number(headers['content-length']);
   return (
-    headers.host === host &&
-    headers['x-forwarded-host'] === undefined &&
+    (headers['x-forwarded-host'] ?? headers.host) === host &&
+    (headers['x-forwarded-host'] === undefined || isTrusted(request)) &&
     length > 0 &&
     length <= longestBody &&
     headers.origin === undefined &&

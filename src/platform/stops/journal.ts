@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Entry } from './heard.ts';
 
 /** What a journal says: its newest entry, and values that were asked for in the same round trip. */
 export interface Read {
@@ -7,19 +8,15 @@ export interface Read {
   values: (string | undefined)[];
 }
 
-export interface Since {
-  /** The entries' names for themselves, the oldest first. */
-  heads: string[];
-  /** What was stopped. */
-  names: string[];
-}
+/** An entry under the name by which a head points at it. */
+export type Told = Entry & { head: string };
 
 /** Where stops are told fast: in Redis when there is one, else in PostgreSQL. */
 export interface Journal {
   /** The head, and fleeting values by key: one round trip for all that ask in the same turn of the event loop. */
   read(keys: readonly string[]): Promise<Read>;
-  /** What came after `head`; undefined when that cannot be told any more. */
-  since(head: string): Promise<Since | undefined>;
+  /** What came after `head`, the oldest first; undefined when that cannot be told any more. */
+  since(head: string): Promise<Told[] | undefined>;
   /** Its head, after making it anew if it is gone. */
   begin(): Promise<string>;
 }

@@ -7,8 +7,8 @@ const mostEntries = 10_000;
 
 /** The journal's truth: rows of the transactions that stop things, so a stop and its entry are seen at one moment. */
 export interface DurableJournal extends Journal {
-  /** The last thing a transaction does: until its commit nobody else stops anything. */
-  write(names: readonly string[]): Promise<void>;
+  /** The last thing a transaction does: until its commit nobody else stops anything. @returns the entry's number */
+  write(names: readonly string[]): Promise<number>;
   /** Waits for those that are between their entry and their commit. @throws when that takes longer than a moment */
   barrier(): Promise<void>;
   /** Deletes entries that nobody can be behind of. */
@@ -41,17 +41,18 @@ export function createPostgresJournal({ db, clock }: { db: Db; clock: Clock }): 
       );
       const whole = rows.length <= mostEntries && (rows.length === 0 || Number(rows[0]!.n) === Number(known) + 1);
       if (!whole || (rows.length === 0 && (await head()) !== known)) return undefined;
-      return { heads: rows.map(({ n }) => String(n)), names: rows.flatMap(({ names }) => names) };
+      return rows.map(({ n, names }) => ({ head: String(n), n: Number(n), names, isCommitted: true }));
     },
 
     begin: head,
 
     async write(names) {
-      await db.query(
+      const [row] = await db.query<{ n: string }>(
         `with head as (update stop_head set n = n + 1 returning n)
-         insert into stop_journal (n, names, at) select n, $1::text[], $2 from head`,
+         insert into stop_journal (n, names, at) select n, $1::text[], $2 from head returning n`,
         [names, clock.now()],
       );
+      return Number(row!.n);
     },
 
     async barrier() {

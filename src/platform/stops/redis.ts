@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { expiringValue, valueKey } from '../kv/index.ts';
 import type { RedisConnection } from '../redis.ts';
 import { Refusal } from '../refusal.ts';
-import { type Journal, together } from './journal.ts';
+import { type Journal, type Told, together } from './journal.ts';
 
 const headKey = 'cardea:{stops}:head';
 const streamKey = 'cardea:{stops}';
@@ -11,19 +11,19 @@ const keptEntries = 10_000;
 const pageSize = 1_000;
 
 const tellScript = `
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${keptEntries}, '*', 'names', ARGV[1])
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ${keptEntries}, '*', 'n', ARGV[1], 'names', ARGV[2])
 redis.call('SET', KEYS[2], id)
 return id`;
 
 const beginScript = `
 local head = redis.call('GET', KEYS[2])
 if head then return head end
-head = redis.call('XADD', KEYS[1], '*', 'names', '')
+head = redis.call('XADD', KEYS[1], '*', 'n', '0', 'names', '')
 redis.call('SET', KEYS[2], head)
 return head`;
 
 type WithScripts = Redis & {
-  cardeaTellStop(stream: string, head: string, names: string): Promise<string>;
+  cardeaTellStop(stream: string, head: string, n: number, names: string): Promise<string>;
   cardeaBeginStops(stream: string, head: string): Promise<string>;
 };
 
@@ -31,7 +31,8 @@ const separator = '\n';
 
 /** A copy that is read together with tokens. It may be lost at any time: then it begins anew, under another head. */
 export interface FastJournal extends Journal {
-  tell(names: readonly string[]): Promise<void>;
+  /** @param names none says that the stop is over */
+  tell(n: number, names: readonly string[]): Promise<void>;
 }
 
 export function createRedisJournal({ redis, clock }: { redis: RedisConnection; clock: Clock }): FastJournal {
@@ -51,25 +52,23 @@ export function createRedisJournal({ redis, clock }: { redis: RedisConnection; c
     }),
 
     async since(known) {
-      const heads: string[] = [];
-      const names: string[] = [];
+      const told: Told[] = [];
       for (let from = known, full = true; full; ) {
         const [anchor, ...entries] = await reach(client.xrange(streamKey, from, '+', 'COUNT', pageSize));
         if (anchor?.[0] !== from) return undefined;
-        for (const [id, [, told = '']] of entries) {
-          heads.push(id);
-          names.push(...told.split(separator));
+        for (const [head, [, n, , names = '']] of entries) {
+          told.push({ head, n: Number(n), names: names === '' ? [] : names.split(separator), isCommitted: false });
         }
         full = entries.length === pageSize - 1;
-        from = heads.at(-1) ?? from;
+        from = told.at(-1)?.head ?? from;
       }
-      return { heads, names };
+      return told;
     },
 
     begin: () => reach(client.cardeaBeginStops(streamKey, headKey)),
-    async tell(names) {
+    async tell(n, names) {
       if (client.status !== 'ready') throw new Refusal('store.unavailable', { kind: 'unavailable', retryAfter: 2 });
-      await reach(client.cardeaTellStop(streamKey, headKey, names.join(separator)));
+      await reach(client.cardeaTellStop(streamKey, headKey, n, names.join(separator)));
     },
   };
 }

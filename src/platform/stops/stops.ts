@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Db } from '../db/index.ts';
 import type { Log } from '../log.ts';
 import type { RedisConnection } from '../redis.ts';
-import { createDoubts } from './doubts.ts';
-import type { Journal } from './journal.ts';
+import { createHeard } from './heard.ts';
+import type { Journal, Told } from './journal.ts';
 import { createPostgresJournal } from './postgres.ts';
 import { createRedisJournal } from './redis.ts';
 
@@ -27,7 +27,7 @@ export interface Stops {
   /** Changes whenever something was heard of: what began to load under another may be older than that. */
   version(): number;
   /** How it does: for figures. */
-  figures(): { stops: number; restarts: number; inDoubt: number };
+  figures(): { stops: number; restarts: number; names: number };
   tidy(): Promise<void>;
 }
 
@@ -45,13 +45,15 @@ const mostHeads = 10_000;
  * stands there before the commit, so that one read brings token and newest entry together.
  *
  * ```
- *   stop:  rows change ─▶ entry in PostgreSQL ─▶ entry in Redis ─▶ commit ─▶ (Redis not told: wait out the lease)
- *   use:   read head (+ token) ─▶ known? ──▶ what is remembered is good, but for names in doubt
- *                               └─ new ────▶ read the entries: their names are in doubt for a while
+ *   stop:  rows change ─▶ entry in PostgreSQL ─▶ entry in Redis ─▶ commit ─▶ "over" in Redis
+ *                                                 └─ not told ─▶ commit ─▶ wait out the lease
+ *   use:   read head (+ token) ─▶ known? ──▶ what is remembered is good, but for what was loaded before a stop was over
+ *                               └─ new ────▶ read the entries
  *                               └─ gone ───▶ forget everything, wait for stops under way, begin anew
  * ```
  *
- * A name in doubt is asked for in PostgreSQL each time and not remembered: its transaction may not have committed yet.
+ * Between a stop's entry and its end a name is asked for in PostgreSQL each time and not remembered: the transaction may
+ * not have committed yet. The head's row is locked from entry to commit, so there is only one such stop at a time.
  */
 export function createStops(options: { db: Db; redis?: RedisConnection | undefined; clock: Clock; log: Log }): Stops {
   const { db, redis, clock, log } = options;
@@ -59,7 +61,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   const fast = redis && createRedisJournal({ redis, clock });
   const asked: Journal = fast ?? durable;
 
-  const doubts = createDoubts();
+  const heard = createHeard();
   const pending = new WeakMap<object, Set<string>>();
   let followed = new Set<string>();
   let known: string | undefined;
@@ -74,11 +76,13 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   const count = { stops: 0, restarts: 0 };
 
   const write = async (names: readonly string[]) => {
-    await durable.write(names);
+    const n = await durable.write(names);
     if (!fast) return;
     try {
       if (performance.now() < restUntil) throw new Error('did not answer a moment ago');
-      await fast.tell(names);
+      await fast.tell(n, names);
+      // Who does not hear of it waits until the next look at the durable journal.
+      db.afterCommit(() => void fast.tell(n, []).catch(() => {}));
     } catch (error) {
       restUntil = performance.now() + restMilliseconds;
       log.warn({ err: error }, 'a stop could not be told in Redis; it is waited for until all have looked elsewhere');
@@ -86,11 +90,12 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     }
   };
 
-  const hear = (names: readonly string[]) => {
-    if (names.length === 0) return;
-    version++;
-    count.stops += names.length;
-    doubts.add(names);
+  const hear = (told: readonly Told[]) => {
+    if (told.length > 0) version++;
+    for (const entry of told) {
+      heard.add(entry);
+      count.stops += entry.names.length;
+    }
   };
 
   /** Begins anew. Who is between entry and commit may have told a journal that is gone, so those are waited for. */
@@ -112,9 +117,9 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   const follow = async () => {
     const since = known === undefined ? undefined : await asked.since(known);
     if (!since) return restart();
-    hear(since.names);
-    known = since.heads.at(-1) ?? known;
-    for (const head of since.heads) followed.add(head);
+    hear(since);
+    known = since.at(-1)?.head ?? known;
+    for (const { head } of since) followed.add(head);
     while (followed.size > mostHeads) followed.delete(followed.values().next().value!);
   };
 
@@ -124,8 +129,8 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     const since = durableKnown === undefined ? undefined : await durable.since(durableKnown);
     if (!since) await restart();
     else {
-      hear(since.names);
-      durableKnown = since.heads.at(-1) ?? durableKnown;
+      hear(since);
+      durableKnown = since.at(-1)?.head ?? durableKnown;
     }
     lookedAt = at;
   };
@@ -187,8 +192,8 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
       return values;
     },
 
-    mayUse: (loadedAt, names) => loadedAt >= goodSince && !doubts.hasAny(names),
-    figures: () => ({ ...count, inDoubt: doubts.size() }),
+    mayUse: (loadedAt, names) => loadedAt >= goodSince && heard.mayUse(loadedAt, names),
+    figures: () => ({ ...count, names: heard.size() }),
     version: () => version,
     tidy: durable.tidy,
   };
