@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Log, Refusal, type Stops } from '../platform/index.ts';
 import type { Answer, createAnswer } from './answer.ts';
@@ -55,7 +55,7 @@ export function createFront(ports: FrontPorts, engine: RequestListener): Request
     const started = performance.now();
     const body = await readBody(request);
     if (!body) return;
-    const trace = traceparent.exec(String(request.headers.traceparent))?.[1] ?? randomBytes(16).toString('hex');
+    const trace = traceparent.exec(String(request.headers.traceparent))?.[1] ?? randomUUID().replaceAll('-', '');
     const asked = readAsked(request.headers.authorization, body.toString('latin1'));
     let status = 200;
     let given: object | undefined;

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { finished } from 'node:stream';
 import { postedProof } from './callers.ts';
 
 /** A longer body is the engine's, which has its own limit. */
@@ -38,10 +37,10 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    finished(request, { writable: false }, (error) => {
-      if (error) resolve(undefined);
-      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-    });
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    // Also after the end, where it changes nothing.
+    request.on('close', () => resolve(undefined));
+    request.on('error', () => resolve(undefined));
   });
 }
 

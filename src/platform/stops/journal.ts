@@ -31,20 +31,23 @@ interface Asked {
 const most = 500;
 
 /**
- * Collects what is asked for in one turn of the event loop into one question. It is asked after everyone in it began, so
- * each sees what was stopped before its own beginning.
+ * Collects what is asked for in one turn of the event loop, or while the question before is under way, into one question:
+ * the busier it is, the more share one. It is asked after everyone in it began, so each sees what was stopped before its
+ * own beginning.
  */
 export function together(ask: (keys: string[]) => Promise<Read>): Journal['read'] {
   // Not in the transaction of whoever happens to be the first to ask.
   const outside = AsyncLocalStorage.snapshot();
   let waiting: Asked[] = [];
   let size = 0;
+  let underWay = 0;
 
   const send = async () => {
     if (waiting.length === 0) return;
     const asked = waiting;
     waiting = [];
     size = 0;
+    underWay++;
     try {
       const { head, values } = await ask(asked.flatMap(({ keys }) => keys));
       let at = 0;
@@ -54,12 +57,15 @@ export function together(ask: (keys: string[]) => Promise<Read>): Journal['read'
       }
     } catch (error) {
       for (const { fail } of asked) fail(error);
+    } finally {
+      underWay--;
+      void send();
     }
   };
 
   return (keys) =>
     new Promise((answer, fail) => {
-      if (waiting.length === 0) setImmediate(() => outside(send));
+      if (waiting.length === 0 && underWay === 0) setImmediate(() => outside(send));
       waiting.push({ keys, answer, fail });
       size += keys.length;
       if (size >= most) void outside(send);
