@@ -9,6 +9,8 @@ const mostEntries = 10_000;
 export interface DurableJournal extends Journal {
   /** The last thing a transaction does: until its commit nobody else stops anything. @returns the entry's number */
   write(names: readonly string[]): Promise<number>;
+  /** Whose journal it is. */
+  installation(): Promise<string>;
   /** Waits for those that are between their entry and their commit. @throws when that takes longer than a moment */
   barrier(): Promise<void>;
   /** Deletes entries that nobody can be behind of. */
@@ -53,6 +55,11 @@ export function createPostgresJournal({ db, clock }: { db: Db; clock: Clock }): 
         [names, clock.now()],
       );
       return Number(row!.n);
+    },
+
+    async installation() {
+      const [row] = await db.query<{ id: string }>('select id from stop_head');
+      return row!.id;
     },
 
     async barrier() {

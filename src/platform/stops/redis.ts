@@ -5,8 +5,6 @@ import type { RedisConnection } from '../redis.ts';
 import { Refusal } from '../refusal.ts';
 import { type Journal, type Told, together } from './journal.ts';
 
-const headKey = 'cardea:{stops}:head';
-const streamKey = 'cardea:{stops}';
 const keptEntries = 10_000;
 const pageSize = 1_000;
 
@@ -35,11 +33,24 @@ export interface FastJournal extends Journal {
   tell(n: number, names: readonly string[]): Promise<void>;
 }
 
-export function createRedisJournal({ redis, clock }: { redis: RedisConnection; clock: Clock }): FastJournal {
+/** @param deps.installation installations may share a Redis */
+export function createRedisJournal(deps: {
+  redis: RedisConnection;
+  clock: Clock;
+  installation: () => Promise<string>;
+}): FastJournal {
+  const { redis, clock, installation } = deps;
   const client = redis as WithScripts;
   client.defineCommand('cardeaTellStop', { numberOfKeys: 2, lua: tellScript });
   client.defineCommand('cardeaBeginStops', { numberOfKeys: 2, lua: beginScript });
   const unwrap = expiringValue(clock);
+
+  let id: string | undefined;
+  const streamKey = async () => {
+    id ??= await installation();
+    return `cardea:{stops:${id}}`;
+  };
+  const headKey = async () => `${await streamKey()}:head`;
 
   /** On a Cluster each key may be another node's: the client asks them all at once. */
   const getAll = (keys: string[]): Promise<(string | null)[]> =>
@@ -47,14 +58,15 @@ export function createRedisJournal({ redis, clock }: { redis: RedisConnection; c
 
   return {
     read: together(async (keys) => {
-      const [head, ...values] = await reach(getAll([headKey, ...keys.map(valueKey)]));
+      const [head, ...values] = await reach(getAll([await headKey(), ...keys.map(valueKey)]));
       return { head: head ?? undefined, values: values.map(unwrap) };
     }),
 
     async since(known) {
+      const stream = await streamKey();
       const told: Told[] = [];
       for (let from = known, full = true; full; ) {
-        const [anchor, ...entries] = await reach(client.xrange(streamKey, from, '+', 'COUNT', pageSize));
+        const [anchor, ...entries] = await reach(client.xrange(stream, from, '+', 'COUNT', pageSize));
         if (anchor?.[0] !== from) return undefined;
         for (const [head, [, n, , names = '']] of entries) {
           told.push({ head, n: Number(n), names: names === '' ? [] : names.split(separator), isCommitted: false });
@@ -65,10 +77,14 @@ export function createRedisJournal({ redis, clock }: { redis: RedisConnection; c
       return told;
     },
 
-    begin: () => reach(client.cardeaBeginStops(streamKey, headKey)),
+    async begin() {
+      const [stream, head] = await Promise.all([streamKey(), headKey()]);
+      return reach(client.cardeaBeginStops(stream, head));
+    },
     async tell(n, names) {
       if (client.status !== 'ready') throw new Refusal('store.unavailable', { kind: 'unavailable', retryAfter: 2 });
-      await reach(client.cardeaTellStop(streamKey, headKey, n, names.join(separator)));
+      const [stream, head] = await Promise.all([streamKey(), headKey()]);
+      await reach(client.cardeaTellStop(stream, head, n, names.join(separator)));
     },
   };
 }

@@ -58,7 +58,7 @@ const mostHeads = 10_000;
 export function createStops(options: { db: Db; redis?: RedisConnection | undefined; clock: Clock; log: Log }): Stops {
   const { db, redis, clock, log } = options;
   const durable = createPostgresJournal({ db, clock });
-  const fast = redis && createRedisJournal({ redis, clock });
+  const fast = redis && createRedisJournal({ redis, clock, installation: durable.installation });
   const asked: Journal = fast ?? durable;
 
   const heard = createHeard();
