@@ -25,7 +25,7 @@ export interface KnownCallers {
   reads(): CacheReads;
 }
 
-/** Milliseconds; less than a doubt lasts. */
+/** Milliseconds; less than a stop is remembered (`stops/heard.ts`). */
 const maxAge = 30_000;
 const most = 10_000;
 

@@ -43,7 +43,7 @@ export function remembered<T>(options: {
   bus?: Bus;
   topic: string;
   load: (key: string) => Promise<T | undefined>;
-  /** milliseconds; less than a doubt lasts */
+  /** milliseconds; less than a stop is remembered (`stops/heard.ts`) */
   maxAge: number;
   most: number;
   /** Other names under which it is stopped. */

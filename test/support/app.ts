@@ -10,15 +10,32 @@ import { silentLog } from '../../src/platform/index.ts';
 import { applyPlan, readPlan } from '../../src/provision/index.ts';
 import { freshDatabase } from './database.ts';
 
+export interface House {
+  app: App;
+  issuer: string;
+  /** Where this one answers; differs from the issuer beside another. */
+  at: string;
+  databaseUrl: string;
+  stop(): Promise<void>;
+}
+
 /** The whole house in this process, so that a test can reach the rooms behind the doors. */
 export async function startApp(
-  options: { bootstrap?: object; redis?: boolean; env?: Record<string, string> } = {},
-): Promise<{ app: App; issuer: string; stop(): Promise<void> }> {
+  options: {
+    bootstrap?: object;
+    redis?: boolean;
+    env?: Record<string, string>;
+    /** Another house on the same stores, with a memory of its own: what this gave for the first. */
+    beside?: House;
+  } = {},
+): Promise<House> {
+  const { beside } = options;
   const home = mkdtempSync(join(tmpdir(), 'cardea-app-'));
-  const database = await freshDatabase();
+  const database = beside ? { url: beside.databaseUrl, drop: async () => {} } : await freshDatabase();
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-  const issuer = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const at = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const issuer = beside?.issuer ?? at;
   const settings = loadSettings({
     cwd: join(import.meta.dirname, '../..'),
     env: {
@@ -37,6 +54,8 @@ export async function startApp(
   return {
     app,
     issuer,
+    at,
+    databaseUrl: database.url,
     async stop() {
       server.closeAllConnections();
       server.close();
