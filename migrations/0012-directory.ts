@@ -26,11 +26,13 @@ export default class Directory extends Migration {
     this.addSql(`create index user_account_last_sign_in on user_account (last_sign_in_at)`);
 
     // What administrators declare of people beside the standard attributes; the values stand in user_account.attributes.
+    // One that is removed stays until its values are gone, so that none comes back under a new field of its name.
     this.addSql(`create table custom_field (
       name text primary key,
       definition jsonb not null,
       created_at timestamptz not null,
-      updated_at timestamptz not null
+      updated_at timestamptz not null,
+      removed_at timestamptz
     )`);
 
     this.addSql(`create table organisation (
@@ -110,15 +112,18 @@ export default class Directory extends Migration {
     this.addSql(`create table organisation_invitation (
       id uuid primary key,
       organisation_id uuid not null references organisation (id) on delete cascade,
+      email text not null,
       email_key text not null,
       role_ids uuid[] not null default '{}',
       token_hash text not null unique,
       invited_by uuid,
       created_at timestamptz not null,
       expires_at timestamptz not null,
-      accepted_at timestamptz
+      accepted_at timestamptz,
+      accepted_by uuid
     )`);
     this.addSql(`create index organisation_invitation_organisation on organisation_invitation (organisation_id)`);
+    this.addSql(`create index organisation_invitation_address on organisation_invitation (email_key)`);
     // A domain belongs to the organisation that has proved it; until then any number may try.
     this.addSql(`create table organisation_domain (
       organisation_id uuid not null references organisation (id) on delete cascade,
@@ -126,6 +131,8 @@ export default class Directory extends Migration {
       token text not null,
       proved_at timestamptz,
       checked_at timestamptz,
+      -- Checks in a row that did not find the proof any more.
+      failures integer not null default 0,
       created_at timestamptz not null,
       primary key (organisation_id, domain)
     )`);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type Router from '@koa/router';
 import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
+import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
@@ -55,12 +56,22 @@ import {
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import {
+  createConsents,
+  createFields,
+  createGroups,
+  createPictures,
+  createStanding,
+  createUsers,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -88,6 +99,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -120,6 +132,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
+  const fields = createFields({ db, bus, clock, events });
+  await fields.start();
   const groups = createGroups({ db, events, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
@@ -161,6 +176,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     ownApi: ownApi(settings),
     sessions,
     users,
+    fields,
     standing,
     consents,
     keys,
@@ -194,6 +210,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
+    fields,
     clients,
     resources,
     sessions,
@@ -206,8 +223,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
+    fields,
     sessions,
     clients,
     consents,
@@ -229,12 +249,28 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     validateClient: oidc.validateClient,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router, scim.router];
+  const api = createApi({
+    ...credentials,
+    settings,
+    db,
+    clock,
+    vault,
+    limits,
+    present,
+    bearer,
+    users,
+    sessions,
+    events,
+    fields: { check: async () => ({}), visible: async () => ({}) },
+  });
+
+  const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
@@ -244,7 +280,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('users.fields', 60, fields.maintain);
   jobs.every('events.chain', 60, chainAll(events));
   jobs.every('stops.tidy', 3_600, stops.tidy);
 
@@ -283,6 +321,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
+  koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
@@ -307,7 +346,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
     start() {
       relay.start();
       jobs.start();

@@ -52,21 +52,6 @@ export function overviewPage(input: {
   return { ...ownPage('overview', 'overview'), ...input };
 }
 
-const names: FieldSpec[] = [
-  { name: 'given_name', autocomplete: 'given-name', maxlength: 100 },
-  { name: 'family_name', autocomplete: 'family-name', maxlength: 100 },
-  { name: 'name', label: 'label.display_name', hint: 'hint.display_name', autocomplete: 'name', maxlength: 200 },
-];
-
-/** POST /account/profile {given_name, family_name, name} */
-export function profilePage(input: Typed & { email: string; done?: string | undefined }) {
-  return {
-    ...ownPage('profile', 'profile', input),
-    email: input.email,
-    form: createForm(paths.profile, names, input),
-  };
-}
-
 /** POST /account/security/totp/remove {}, POST /account/security/recovery-codes {} */
 export function securityPage(input: {
   password: boolean;

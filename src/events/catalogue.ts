@@ -18,6 +18,7 @@ export interface Catalogue {
   /** Somebody with the link of a notice said that it was not the owner. */
   'user.locked': null;
   'user.recovered': StateChange;
+  'user.email_change_requested': null;
   'user.email_changed': null;
   'user.email_verified': null;
   'user.administrator_granted': null;
@@ -76,6 +77,11 @@ export interface Catalogue {
   'resource_server.created': { resource: string };
   'resource_server.updated': { resource: string; fields?: string[] };
   'resource_server.deleted': { resource: string };
+
+  // what is known of people, and what they belong to
+  'field.declared': { field: string };
+  'field.changed': { field: string };
+  'field.removed': { field: string };
 
   // the house itself
   'key.created': { kid: string; alg: string; signsFrom: string };

@@ -1,5 +1,5 @@
 import { type Account, errors, type FindAccount } from 'oidc-provider';
-import { preferencesOf, type Standing, type User, type Users } from '../users/index.ts';
+import { type Field, type Fields, preferencesOf, type Standing, type User, type Users } from '../users/index.ts';
 
 /**
  * Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). How the person proved who they are, how
@@ -30,10 +30,24 @@ export const claimsByScope = {
   sid: null,
 };
 
+/** The same with the claims of custom fields, in scopes of their own or beside the standard ones. */
+export function claimsWith(fields: readonly Field[]): Record<string, string[] | null> {
+  const claims: Record<string, string[] | null> = { ...claimsByScope };
+  for (const { claim } of fields) if (claim) claims[claim.scope] = [...(claims[claim.scope] ?? []), claim.name];
+  return claims;
+}
+
+/** What the custom fields say of a person, by claim. */
+function claimsOfFields({ attributes }: User, fields: readonly Field[]): Record<string, unknown> {
+  const said = fields.filter(({ name, claim }) => claim && attributes?.[name] !== undefined);
+  return Object.fromEntries(said.map(({ name, claim }) => [claim!.name, attributes[name]]));
+}
+
 /** Everything we could say of a person; the engine gives out what was asked for and granted. */
-export function claimsOf(user: User): Record<string, unknown> & { sub: string } {
+export function claimsOf(user: User, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
   const { address, ...profile } = user.profile;
   return {
+    ...claimsOfFields(user, fields),
     ...profile,
     sub: user.id,
     name: user.name ?? (user.displayName() === user.email ? undefined : user.displayName()),
@@ -48,8 +62,12 @@ export function claimsOf(user: User): Record<string, unknown> & { sub: string } 
 }
 
 /** What somebody keeps from applications of others is not there for them, whatever was agreed to. */
-export function claimsFor(user: User, client: object | undefined): ReturnType<typeof claimsOf> {
-  const claims = claimsOf(user);
+export function claimsFor(
+  user: User,
+  client: object | undefined,
+  fields: readonly Field[] = [],
+): ReturnType<typeof claimsOf> {
+  const claims = claimsOf(user, fields);
   if ((client as { first_party?: unknown } | undefined)?.first_party === true) return claims;
   for (const name of preferencesOf(user).privacy.withhold) {
     delete claims[name];
@@ -65,7 +83,15 @@ const browserRoutes = new Set(['authorization', 'resume', 'code_verification', '
  * The engine asks this at every request that names a person, so it is one indexed question; the claims are loaded only
  * when they are given out.
  */
-export function createFindAccount({ standing, users }: { standing: Standing; users: Users }): FindAccount {
+export function createFindAccount({
+  standing,
+  users,
+  fields,
+}: {
+  standing: Standing;
+  users: Users;
+  fields: Pick<Fields, 'list'>;
+}): FindAccount {
   return async (ctx, sub) => {
     if (!(await standing.stands(sub))) {
       // The store hides a stopped person's session; this is the instant between that answer and this question.
@@ -77,7 +103,7 @@ export function createFindAccount({ standing, users }: { standing: Standing; use
       async claims() {
         const user = await users.byId(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
-        return claimsFor(user, ctx.oidc?.client);
+        return claimsFor(user, ctx.oidc?.client, await fields.list());
       },
     };
     return account;

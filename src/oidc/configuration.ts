@@ -3,7 +3,8 @@ import { ownClientMetadata } from '../clients/index.ts';
 import { acrValues } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
-import { claimsByScope } from './claims.ts';
+import type { Fields } from '../users/index.ts';
+import { claimsWith } from './claims.ts';
 import { type FeaturePorts, features } from './features.ts';
 import { bodyLimits, createFetch } from './outbound.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
@@ -13,6 +14,7 @@ export interface ConfigurationPorts extends FeaturePorts {
   adapter: (model: string) => Adapter;
   settings: Settings;
   vault: Vault;
+  fields: Pick<Fields, 'current'>;
   /** The languages of the pages. */
   locales: string[];
   pairwise: PairwiseIdentifier;
@@ -93,7 +95,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
     // What may be asked for. Implicit and hybrid flows are absent: RFC 9700, section 2.1.2.
     responseTypes: ['code', 'none'],
     scopes: ['openid', 'offline_access'],
-    claims: claimsByScope,
+    claims: claimsWith(ports.fields.current()),
     acrValues,
     subjectTypes: ['public', 'pairwise'],
     pairwiseIdentifier: ports.pairwise as Configuration['pairwiseIdentifier'],

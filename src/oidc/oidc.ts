@@ -6,9 +6,9 @@ import { Provider } from 'oidc-provider';
 import type { ClientMetadata, Clients, ResourceServer, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import { type Budget, type Clock, type Limits, type Log, Refusal, type Vault } from '../platform/index.ts';
+import { type Budget, type Clock, type Limits, type Log, Refusal, sha256, type Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Standing, Users } from '../users/index.ts';
+import type { Consents, Fields, Standing, Users } from '../users/index.ts';
 import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
@@ -35,6 +35,7 @@ export interface OidcPorts {
   ownApi: Pick<ResourceServer, 'identifier' | 'scopes'>;
   sessions: Sessions;
   users: Users;
+  fields: Pick<Fields, 'current' | 'list' | 'onChange'>;
   standing: Standing;
   consents: Consents;
   keys: Keys;
@@ -73,8 +74,8 @@ export interface Oidc {
 }
 
 /**
- * The engine with everything it asks of us. A provider costs about a millisecond, so a change of keys builds a new one
- * and swaps it; requests under way end on the one they began with.
+ * The engine with everything it asks of us. A provider costs about a millisecond, so a change of keys or of custom fields
+ * builds a new one and swaps it; requests under way end on the one they began with.
  */
 export function createOidc(ports: OidcPorts): Oidc {
   const { settings, clients, sessions, keys, clock } = ports;
@@ -126,9 +127,11 @@ export function createOidc(ports: OidcPorts): Oidc {
   };
 
   let engine = build();
-  keys.onChange(() => {
+  const rebuild = () => {
     engine = build();
-  });
+  };
+  keys.onChange(rebuild);
+  ports.fields.onChange(rebuild);
 
   const cached: Middleware = async (ctx, next) => {
     await next();
@@ -136,7 +139,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     ctx.set('cache-control', 'public, max-age=300');
     ctx.body = JSON.stringify(ctx.body);
     ctx.type = 'application/json';
-    ctx.etag = keys.current().version.replace(/[^\w-]/g, '');
+    ctx.etag = sha256(ctx.body as string);
     if (ctx.fresh) ctx.status = 304;
   };
 

@@ -48,7 +48,12 @@ export interface FieldSpec {
   value?: string | boolean;
   /** For left-to-right things in any language: addresses, links, colours. */
   ltr?: boolean;
+  /** Words that the operator gave it, by language, in place of those of the catalogue. */
+  said?: { label: OwnWords; hint?: OwnWords; options?: Record<string, OwnWords> };
 }
+
+/** What an operator calls something: language tag → text. */
+export type OwnWords = Record<string, string>;
 
 export interface Field extends FieldSpec {
   id: string;
@@ -65,7 +70,7 @@ export interface Form {
   fields: Record<string, Field>;
   list: Field[];
   /** What is wrong with the whole, or several things at once. It takes the focus. */
-  summary: { id?: string; label?: string; code: string; params?: Params }[];
+  summary: { id?: string; label?: string; said?: OwnWords; code: string; params?: Params }[];
   refused: boolean;
 }
 
@@ -80,7 +85,9 @@ export function createForm(action: string, specs: FieldSpec[], typed: Typed = {}
     const id = `f-${spec.name}`;
     const problem = problems.find(({ field }) => field === spec.name);
     const given = NEVER_RETURNED.has(type) ? undefined : typed.values?.[spec.name];
-    const describedBy = [spec.hint && `${id}-hint`, problem && `${id}-problem`].filter(Boolean).join(' ');
+    const describedBy = [(spec.hint || spec.said?.hint) && `${id}-hint`, problem && `${id}-problem`]
+      .filter(Boolean)
+      .join(' ');
     return {
       ...spec,
       id,
@@ -108,5 +115,6 @@ export function createForm(action: string, specs: FieldSpec[], typed: Typed = {}
 /** A box's label is a whole sentence: what is wrong with it says enough. */
 function named(field: Field | undefined) {
   if (!field) return {};
-  return field.type === 'checkbox' ? { id: field.id } : { id: field.id, label: field.label };
+  if (field.type === 'checkbox') return { id: field.id };
+  return { id: field.id, label: field.label, ...(field.said ? { said: field.said.label } : {}) };
 }

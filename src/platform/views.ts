@@ -6,7 +6,7 @@ import { type Branding, type BrandingInput, createBranding } from './branding.ts
 import type { Problem } from './form.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
-import { createWords, escapeHtml, type Locale, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
+import { createWords, escapeHtml, type Locale, ownWords, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
 
 /** What a page needs to know of the request it answers. */
 export interface PageContext {
@@ -76,11 +76,11 @@ export function createViews(options: ViewsOptions): Views {
   const assets = createAssets({ dir: join(dir, 'assets'), fresh: !production });
   const words = createWords({ dir, pseudo: !production, strict, ...(log ? { log } : {}) });
   const shared = { autoEscape: true, cache: production, cacheFilepaths: production, debug: !production };
-  // At hand in every template: t says words, th those with markup in them, has asks for some.
+  // At hand in every template: t says words, th those with markup in them, own those of the operator, has asks for some.
   const eta = new Eta({
     ...shared,
     views: dir,
-    functionHeader: 'const { t, th, has, problem, attributes, asset } = it;',
+    functionHeader: 'const { t, th, own, has, problem, attributes, asset } = it;',
   });
   const plain = new Eta({
     ...shared,
@@ -117,6 +117,7 @@ export function createViews(options: ViewsOptions): Views {
         page,
         t: words.words(locale, timeZone),
         th: words.markup(locale, timeZone),
+        own: (said: Record<string, string>) => ownWords(said, locale),
         has: words.has,
         problem: problemIn(locale),
         attributes,

@@ -76,6 +76,10 @@ export function createWords(options: { dir: string; log?: Log; pseudo?: boolean;
   };
 }
 
+/** What an operator calls something, in the language that comes closest; plain text. */
+export const ownWords = (said: Record<string, string>, locale: Locale): string =>
+  said[locale] ?? said[locale.split('-')[0]!] ?? said[FALLBACK] ?? Object.values(said)[0] ?? '';
+
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);

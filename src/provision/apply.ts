@@ -4,13 +4,14 @@ import { usesSecret } from '../clients/index.ts';
 import type { Passwords, Prepared } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import { sha256 } from '../platform/index.ts';
-import { emailKey, type Users } from '../users/index.ts';
-import type { Plan } from './plan.ts';
+import { Refusal, sha256 } from '../platform/index.ts';
+import { emailKey, type Fields, mergeValues, type Users } from '../users/index.ts';
+import { type Plan, ProvisionFault } from './plan.ts';
 
 export interface ProvisionPorts {
   db: Db;
   users: Users;
+  fields: Fields;
   passwords: Passwords;
   clients: Clients;
   resources: ResourceServers;
@@ -22,7 +23,7 @@ const by = { actor: { kind: 'system' as const }, reason: 'bootstrap' };
 /**
  * Makes the installation what the plan says, in one transaction that other processes wait for.
  *
- * Clients and resource servers follow the file. People are only added: what became of an account since (a new
+ * Custom fields, clients and resource servers follow the file. People are only added: what became of an account since (a new
  * password, a suspension) is not undone by a restart.
  * @returns what was changed, one line each; nothing when all was so already
  */
@@ -47,6 +48,9 @@ export async function applyPlan(plan: Plan, ports: ProvisionPorts): Promise<stri
   return db.transact(async () => {
     await db.lock('provision');
     const changes: string[] = [];
+    for (const field of plan.fields) {
+      if (await ports.fields.put(field, by)) changes.push(`field ${field.name}`);
+    }
     for (const server of plan.resource_servers) {
       const { identifier, scopes } = server;
       const changed = await ports.resources.put({
@@ -110,7 +114,10 @@ async function applyClient(
 /** States that a new account cannot begin in are reached from Active, by the table of transitions. */
 const laterStates = { Suspended: 'suspend', Deactivated: 'deactivate', Deleted: 'remove' } as const;
 
-async function addPerson(person: Plan['users'][number] & { administrator: boolean }, { users }: ProvisionPorts) {
+async function addPerson(
+  person: Plan['users'][number] & { administrator: boolean },
+  { users, fields }: ProvisionPorts,
+) {
   const {
     email,
     email_verified,
@@ -121,6 +128,7 @@ async function addPerson(person: Plan['users'][number] & { administrator: boolea
     given_name,
     family_name,
     locale,
+    attributes = {},
     ...profile
   } = person;
   const later =
@@ -136,9 +144,20 @@ async function addPerson(person: Plan['users'][number] & { administrator: boolea
       familyName: family_name,
       locale,
       profile,
+      attributes: await attributesOf(attributes, fields),
     },
     by,
   );
   if (later) await users.change(user.id, later, by);
   return user;
+}
+
+async function attributesOf(values: Record<string, unknown>, fields: Fields): Promise<Record<string, unknown>> {
+  try {
+    return mergeValues({}, await fields.check(values, { as: 'administrator', at: 'api' }));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    const faults = Object.entries(error.details as Record<string, { code: string }>);
+    throw new ProvisionFault(faults.map(([name, { code }]) => `users: attributes.${name}: ${code}`));
+  }
 }

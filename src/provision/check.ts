@@ -33,6 +33,10 @@ export function checkPlan(
       faults.push(`${what} ${name} is there twice`);
   };
   once(
+    'the field',
+    plan.fields.map(({ name }) => name),
+  );
+  once(
     'the person',
     [...plan.administrators, ...plan.users].map(({ email }) => emailKey(email)),
   );

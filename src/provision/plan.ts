@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isEmail } from '../users/index.ts';
+import { fieldSchema, isEmail } from '../users/index.ts';
 
 const text = z.string().trim().min(1).max(200);
 
@@ -25,6 +25,8 @@ const person = z.strictObject({
   zoneinfo: text.optional(),
   phone_number: text.optional(),
   phone_number_verified: z.boolean().optional(),
+  /** Custom fields by name. */
+  attributes: z.record(z.string(), z.unknown()).optional(),
   address: z
     .strictObject({
       formatted: text.optional(),
@@ -39,6 +41,8 @@ const person = z.strictObject({
 
 /** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */
 export const planSchema = z.strictObject({
+  /** What else is known of people; see the guide on custom fields. */
+  fields: z.array(fieldSchema).default([]),
   administrators: z.array(person).default([]),
   users: z
     .array(

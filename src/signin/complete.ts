@@ -43,6 +43,7 @@ export function createComplete(ports: SigninPorts) {
     const newDevice = !attempts.knownDevice(known, accountId);
     if (newDevice) await tellOwner(interaction, accountId);
     if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
+    await users.signedIn(accountId);
     await events.record({
       type: 'signin.succeeded',
       actor: { kind: 'user', id: accountId },

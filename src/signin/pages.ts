@@ -165,6 +165,8 @@ export function registerPage(
   input: Common & {
     minLength: number;
     fields?: { name: string; required: boolean }[];
+    /** Custom fields, after them. */
+    custom?: FieldSpec[];
     /** Addresses of what is agreed to; without any, no box. */
     terms?: string | undefined;
     privacy?: string | undefined;
@@ -185,6 +187,7 @@ export function registerPage(
       maxlength: 254,
     },
     newPassword('password', input.minLength),
+    ...(input.custom ?? []),
     ...(input.terms || input.privacy ? [termsField(input.terms, input.privacy)] : []),
   ];
   const page = shown('register', input, fields);

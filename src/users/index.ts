@@ -5,6 +5,12 @@
 
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
+export { type FieldFault, type Given, mayRead, mayWrite } from './fields/check.ts';
+export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/definition.ts';
+export { createFields, type Fields, mergeValues } from './fields/fields.ts';
+export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
+export { comparesAs, fieldExpression } from './fields/maintain.ts';
+export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
   createGroups,
   type Group,
@@ -14,6 +20,8 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Member } from './groups/members.ts';
+export { phoneNumber } from './phone.ts';
+export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {
   applyPreferences,
   lookOf,
@@ -32,7 +40,16 @@ export {
   wants,
   withholdableClaims,
 } from './preferences/index.ts';
+export {
+  addressFields,
+  type ProfileField,
+  type ProfileProblem,
+  profileLimits,
+  readProfile,
+  type TypedProfile,
+} from './profile.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';
-export { createUsers, type NewUser, type Users } from './users.ts';
+export { isUserName, userNameKey } from './user-name.ts';
+export { type By, createUsers, type NewUser, type Users } from './users.ts';

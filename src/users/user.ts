@@ -2,8 +2,9 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
+import { isUserName, userNameKey } from './user-name.ts';
 
-/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own. */
+/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own; and `bio`, which is no claim. */
 export interface UserProfile {
   middle_name?: string;
   nickname?: string;
@@ -17,6 +18,7 @@ export interface UserProfile {
   phone_number?: string;
   phone_number_verified?: boolean;
   address?: Record<string, string>;
+  bio?: string;
 }
 
 export const UserEntity = defineEntity({
@@ -118,6 +120,13 @@ export class User extends UserEntity.class {
     this.emailKey = emailKey(address);
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
+  }
+
+  /** What directories know the person by; with null they go by their address. @throws Refusal `user.user_name_malformed` */
+  changeUserName(userName: string | null): void {
+    if (userName !== null && !isUserName(userName)) throw new Refusal('user.user_name_malformed', { kind: 'invalid' });
+    this.userName = userName;
+    this.userNameKey = userName === null ? null : userNameKey(userName);
   }
 }
 

@@ -1,8 +1,10 @@
+import { LockMode } from '@mikro-orm/core';
 import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Clock, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { emailKey, isEmail } from './email.ts';
+import { createFormerAddresses } from './former-addresses.ts';
 import { type Change, type Transition, transitions, type UserState } from './states.ts';
 import { User, type UserProfile } from './user.ts';
 
@@ -17,6 +19,11 @@ export interface NewUser {
   familyName?: string | undefined;
   locale?: string | undefined;
   profile?: UserProfile;
+  /** What directories know the person by; who has none goes by the address. */
+  userName?: string | undefined;
+  externalId?: string | undefined;
+  /** Custom fields by name, as {@link Fields.check} cleaned them. */
+  attributes?: Record<string, unknown> | undefined;
   termsVersion?: string | undefined;
 }
 
@@ -28,7 +35,7 @@ export interface Users {
   /** Finds the account that has this address now; deleted accounts have none. */
   byEmail(email: string): Promise<User | undefined>;
   hasAdministrator(): Promise<boolean>;
-  /** @throws Refusal `user.email_taken` (conflict), `user.email_malformed` (invalid) */
+  /** @throws Refusal `user.email_taken`, `user.user_name_taken` (conflict), `user.email_malformed`, `user.user_name_malformed` (invalid) */
   create(input: NewUser, by: By): Promise<User>;
   /**
    * Moves the account through one transition. When it may no longer hold anything, everything it holds ends in the
@@ -38,6 +45,8 @@ export interface Users {
   change(id: string, transition: Transition, by: By): Promise<User>;
   /** Changes facts about the person, not the state. `edit` works on the locked entity. */
   update(id: string, by: By, edit: (user: User) => void): Promise<User>;
+  /** Notes that the person has signed in. Nothing they or an administrator could have changed: the version stays. */
+  signedIn(id: string): Promise<void>;
 }
 
 export function createUsers(options: {
@@ -48,9 +57,19 @@ export function createUsers(options: {
 }): Users {
   const { db, sessions, events, clock } = options;
   const isId = (id: string) => /^[0-9a-f-]{36}$/.test(id);
+  const formerAddresses = createFormerAddresses({ db, clock });
+
+  /**
+   * After the address was written, so that whoever has just given it up has committed: only then their way back is seen.
+   */
+  const refuseKept = async ({ id, email }: User): Promise<void> => {
+    if (email && (await formerAddresses.isKept(email, id))) throw new Refusal('user.email_taken', { kind: 'conflict' });
+  };
 
   const locked = async (id: string): Promise<User> => {
-    const user = isId(id) ? await db.em().findOne(User, { id }, { lockMode: 4, refresh: true }) : null;
+    const user = isId(id)
+      ? await db.em().findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE, refresh: true })
+      : null;
     if (!user) throw new Refusal('user.unknown', { kind: 'missing' });
     return user;
   };
@@ -60,6 +79,8 @@ export function createUsers(options: {
       return await work();
     } catch (error) {
       if (isDuplicate(error, 'user_account_email_key')) throw new Refusal('user.email_taken', { kind: 'conflict' });
+      if (isDuplicate(error, 'user_account_user_name_key'))
+        throw new Refusal('user.user_name_taken', { kind: 'conflict' });
       throw error;
     }
   };
@@ -89,6 +110,8 @@ export function createUsers(options: {
             familyName: input.familyName,
             locale: input.locale,
             profile: input.profile ?? {},
+            externalId: input.externalId,
+            ...(input.attributes && { attributes: input.attributes }),
             termsVersion: input.termsVersion,
             termsAcceptedAt: input.termsVersion ? at : undefined,
             createdAt: at,
@@ -96,7 +119,9 @@ export function createUsers(options: {
           });
           if (input.email !== undefined)
             user.changeEmail(input.email, { at }, { verified: input.emailVerified ?? false });
+          if (input.userName !== undefined) user.changeUserName(input.userName);
           await em.flush();
+          await refuseKept(user);
           await events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } });
           return user;
         }),
@@ -124,12 +149,18 @@ export function createUsers(options: {
       refusingDuplicates(() =>
         db.transact(async (em) => {
           const user = await locked(id);
+          const { emailKey: before } = user;
           edit(user);
           user.updatedAt = clock.now();
           await em.flush();
+          if (user.emailKey !== before) await refuseKept(user);
           await events.record({ type: 'user.updated', ...by, subject: id });
           return user;
         }),
       ),
+
+    async signedIn(id) {
+      await db.query('update user_account set last_sign_in_at = $2 where id = $1', [id, clock.now()]);
+    },
   };
 }

@@ -78,6 +78,7 @@ const generous = Object.fromEntries(
     'codes',
     'user_codes',
     'client_failures',
+    'api_requests',
   ].map((name) => [name, { points: 100_000, window: '1h' }]),
 );
 

@@ -1,3 +1,4 @@
+import { type Field, fieldProblems, fieldSpecs, fieldsAsked, mergeValues, typedValues } from '../../users/index.ts';
 import { captchaOf } from '../captcha.ts';
 import type { Interaction } from '../interaction.ts';
 import { registerPage } from '../pages.ts';
@@ -16,11 +17,14 @@ const columns: Record<string, 'givenName' | 'familyName' | 'name'> = {
 const withPasskey = (form: Interaction['form']): boolean => form.with === 'passkey';
 
 /** Make an account. Whether the address has one already shows neither here nor on the next page, only in the letter. */
-export function createRegisterStep({ settings, registration, policy, captcha }: SigninPorts): StepHandler {
+export function createRegisterStep(ports: SigninPorts): StepHandler {
+  const { settings, registration, policy, captcha } = ports;
   const { fields, mode, terms, termsVersion } = settings.registration;
   const { termsUrl, privacyUrl } = settings.branding;
   const agree = terms === 'required' && (termsUrl || privacyUrl);
   const kind = 'registration' as const;
+
+  const asked = async () => fieldsAsked(await ports.fields.list(), 'registration');
 
   const page = async (interaction: Interaction, more: object = {}) =>
     registerPage({
@@ -28,6 +32,7 @@ export function createRegisterStep({ settings, registration, policy, captcha }: 
       client: interaction.client,
       minLength: policy.lengths().minimum,
       fields: [...fields],
+      custom: fieldSpecs(await asked()),
       ...(agree ? { terms: termsUrl, privacy: privacyUrl } : {}),
       captcha: await captchaOf(captcha, kind, interaction.ctx.ip),
       ...more,
@@ -42,6 +47,19 @@ export function createRegisterStep({ settings, registration, policy, captcha }: 
     ...(agree && form.terms === undefined ? [{ field: 'terms', code: 'terms.not_accepted' }] : []),
   ];
 
+  /** The custom fields that are asked for here, and what is wrong with them. */
+  const attributesOf = async (form: Interaction['form'], custom: Field[]) => {
+    try {
+      const given = { as: 'user', at: 'registration' } as const;
+      const checked = await ports.fields.check(typedValues(custom, form), given);
+      return { attributes: mergeValues({}, checked), problems: [] };
+    } catch (error) {
+      const problems = fieldProblems(error);
+      if (!problems) throw error;
+      return { attributes: {}, problems };
+    }
+  };
+
   return {
     async ask(interaction) {
       if (mode !== 'open')
@@ -54,7 +72,8 @@ export function createRegisterStep({ settings, registration, policy, captcha }: 
       const { password: _, csrf: __, with: ___, ...values } = form;
       const again = async (problems: Problem[]) =>
         interaction.show(await page(interaction, { values, problems }), { status: 422 });
-      const gaps = missing(form);
+      const custom = await attributesOf(form, await asked());
+      const gaps = [...missing(form), ...custom.problems];
       if (gaps.length > 0) return again(gaps);
       const email = typed(form.email);
       const given = Object.fromEntries(
@@ -71,6 +90,7 @@ export function createRegisterStep({ settings, registration, policy, captcha }: 
               Object.entries(given).flatMap(([name, value]) => (columns[name] ? [[columns[name], value]] : [])),
             ),
             profile: Object.fromEntries(Object.entries(given).filter(([name]) => !columns[name])),
+            attributes: custom.attributes,
           },
           termsVersion: agree ? termsVersion : undefined,
         });

@@ -1,0 +1,79 @@
+/**
+ * The reference: the plain protocol engine with its own memory store, one process, signing as Cardea does (ES256) and
+ * issuing the same formats. Whoever comes is who `login_hint` says, and consent is given. Started as a process of its
+ * own: node bench/support/reference.ts <port>
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Provider } from 'oidc-provider';
+import { clients, issuer, people, resources } from './seeds.ts';
+
+// Its default adapter forgets the oldest of some 1,000 entries, among them grants in use: room for 100,000 keeps them.
+const engine = `${dirname(fileURLToPath(import.meta.resolve('oidc-provider')))}`;
+const { default: LRU } = await import(join(engine, 'helpers/lru.js'));
+const { setStorage } = await import(join(engine, 'adapters/memory_adapter.js'));
+setStorage(new LRU({ maxSize: 100_000 }));
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const key = { ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' };
+
+const provider = new Provider(issuer, {
+  jwks: { keys: [key] as never },
+  clients: Object.values(clients).map(({ first_party: _, ...metadata }) => metadata) as never,
+  clientDefaults: { id_token_signed_response_alg: 'ES256' },
+  cookies: { keys: ['for the benchmarks only'] },
+  routes: { authorization: '/authorize', token: '/token', introspection: '/introspect', userinfo: '/userinfo' },
+  scopes: ['openid', 'offline_access'],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  responseTypes: ['code'],
+  interactions: { url: (_ctx, interaction) => `/signin/${interaction.uid}` },
+  issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+  rotateRefreshToken: true,
+  findAccount: (_ctx, accountId) => {
+    const person = people.find(({ email }) => email === accountId);
+    return (
+      person && {
+        accountId,
+        claims: () => ({ sub: accountId, email: person.email, email_verified: true, name: person.name }),
+      }
+    );
+  },
+  async loadExistingGrant({ oidc }) {
+    const { clientId } = oidc.client!;
+    const known = oidc.result?.consent?.grantId ?? oidc.session!.grantIdFor(clientId);
+    if (known) return oidc.provider.Grant.find(known);
+    const grant = new oidc.provider.Grant({ clientId, accountId: oidc.session!.accountId! });
+    grant.addOIDCScope('openid email profile offline_access');
+    for (const resource of Object.values(resources)) grant.addResourceScope(resource, 'read');
+    await grant.save();
+    return grant;
+  },
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => [],
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_ctx, resource) => ({
+        scope: 'read',
+        audience: resource,
+        accessTokenTTL: 600,
+        accessTokenFormat: resource === resources.jwt ? 'jwt' : 'opaque',
+        jwt: { sign: { alg: 'ES256' } },
+      }),
+    },
+  },
+});
+provider.proxy = true;
+
+const answer = provider.callback();
+const { createServer } = await import('node:http');
+createServer(async (req, res) => {
+  if (!req.url!.startsWith('/signin/')) return answer(req, res);
+  const { params } = await provider.interactionDetails(req, res);
+  await provider.interactionFinished(req, res, { login: { accountId: String(params.login_hint) } });
+}).listen(Number(process.argv[2]), '127.0.0.1');

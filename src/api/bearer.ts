@@ -1,0 +1,19 @@
+import type { Context } from 'koa';
+
+/** What a token may be good for at our own APIs. */
+export type Scope = 'account.read' | 'account.write' | 'users.read' | 'users.write';
+
+/** Who calls. */
+export interface Caller {
+  clientId: string;
+  /** The person behind the token; absent when the client calls for itself. */
+  accountId?: string;
+  /** What the token is good for at this moment. */
+  scopes: ReadonlySet<string>;
+}
+
+/** Lets a request in by its access token; sets `WWW-Authenticate` where it refuses. The door `introspection` does it. */
+export type Bearer = (
+  ctx: Context,
+  wanted: { scopes: readonly Scope[]; acr?: string; maxAge?: number },
+) => Promise<Caller>;

@@ -1,0 +1,88 @@
+import { type Refusal, type RefusalKind, statusOfKind } from '../platform/index.ts';
+
+/** One thing that is wrong with a request: in its body at `pointer` (RFC 6901), or in the parameter or header named. */
+export interface FieldFault {
+  pointer?: string;
+  parameter?: string;
+  header?: string;
+  code: string;
+  detail: string;
+}
+
+/** A problem as it goes out (RFC 9457), with members of ours: `code`, `trace_id`, `errors`. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  trace_id: string;
+  errors?: FieldFault[];
+  [detail: string]: unknown;
+}
+
+/** Every problem the reference knows by name. The codes are stable; the sentences are for people and may change. */
+export const problems = {
+  'request.malformed': { status: 400, title: 'The body is not JSON as it should be' },
+  'request.invalid': { status: 400, title: 'Something in the request is not as described; see errors' },
+  'cursor.invalid': { status: 400, title: 'The cursor is not one of ours, or of another search' },
+  'token.malformed': { status: 400, title: 'The Authorization header is not a token' },
+  'token.missing': { status: 401, title: 'An access token is needed' },
+  'token.invalid': { status: 401, title: 'The access token is not good, or no longer' },
+  'token.insufficient_authentication': { status: 401, title: 'The person must sign in again, with a second factor' },
+  'token.insufficient_scope': { status: 403, title: 'The access token lacks a scope' },
+  'caller.not_in_person': { status: 403, title: 'Only an administrator in person may do this' },
+  'caller.not_permitted': { status: 403, title: 'The caller may not do this to this person' },
+  'page.missing': { status: 404, title: 'There is nothing here' },
+  'user.unknown': { status: 404, title: 'There is no such person' },
+  'session.unknown': { status: 404, title: 'There is no such session' },
+  'task.unknown': { status: 404, title: 'There is no such task' },
+  'request.method': { status: 405, title: 'Not with this method; see Allow' },
+  'request.not_acceptable': { status: 406, title: 'Answers are JSON' },
+  'idempotency.running': { status: 409, title: 'The same request is under way' },
+  'user.email_taken': { status: 409, title: 'Another account has this address' },
+  'user.user_name_taken': { status: 409, title: 'Another account has this user name' },
+  'user.transition_not_permitted': { status: 409, title: 'The account is not in a state from which this is possible' },
+  'user.last_administrator': { status: 409, title: 'There would be no administrator left' },
+  'request.precondition_failed': { status: 412, title: 'It has changed since it was read' },
+  'request.too_large': { status: 413, title: 'The body is too large' },
+  'request.media_type': { status: 415, title: 'The body must be JSON in UTF-8' },
+  'idempotency.reused': { status: 422, title: 'The idempotency key was used for another request' },
+  'request.precondition_required': { status: 428, title: 'If-Match is needed, with the ETag of what was read' },
+  'limit.exceeded': { status: 429, title: 'Too many requests; see Retry-After' },
+  'mail.too_many': { status: 429, title: 'This address was sent too many letters' },
+  internal: { status: 500, title: 'A fault of ours; tell its trace id to whoever runs this' },
+  'store.unavailable': { status: 503, title: 'A store cannot be reached just now' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+/** A code of the list, or of a room that has not put it into words here. */
+export type ProblemCode = keyof typeof problems | `${string}.${string}`;
+
+const titleOfKind: Record<RefusalKind, string> = {
+  invalid: 'The request cannot be carried out as it is',
+  unauthenticated: 'An access token is needed',
+  forbidden: 'This is not permitted',
+  missing: 'There is nothing here',
+  conflict: 'What is there now does not permit it',
+  limited: 'Too many requests',
+  unavailable: 'Not available just now',
+};
+
+export const problemOf = (code: string): { status: number; title: string } | undefined =>
+  Object.hasOwn(problems, code) ? problems[code as keyof typeof problems] : undefined;
+
+/** The status of a refusal: what the list says of its code, else of its kind. */
+export const statusOf = ({ code, kind }: Refusal): number => problemOf(code)?.status ?? statusOfKind[kind];
+
+/** @param base where the reference page is; a problem's `type` leads to its line there */
+export function problemFrom(refusal: Refusal, base: string, traceId: string): Problem {
+  const { code, kind, details } = refusal;
+  const status = statusOf(refusal);
+  return {
+    ...details,
+    type: `${base}#${code}`,
+    title: problemOf(code)?.title ?? titleOfKind[kind],
+    status,
+    code,
+    trace_id: traceId,
+  };
+}
