@@ -51,7 +51,10 @@ export function createHeard() {
   return {
     add({ n, names, isCommitted }: Entry): void {
       const now = performance.now();
-      if (names.length === 0) return close((other) => other === n, now);
+      if (names.length === 0) {
+        close((other) => other === n, now);
+        return;
+      }
       close((other) => other <= n, now);
       forgetOld(now);
       if (records.size + names.length > most) {
