@@ -22,7 +22,7 @@ import {
   queueLogout,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
-import { createDb, migrate } from './platform/db/index.ts';
+import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
@@ -62,6 +62,8 @@ import {
 } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The folder of the migrations. */
+export const migrations = join(root, 'migrations');
 
 /**
  * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
@@ -75,12 +77,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  const store = { url: databaseUrl, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
-  const schema = await createDb(store);
-  await migrate(schema, log).finally(() => schema.close());
+  await ensureSchema({
+    url: databaseUrl,
+    migrations,
+    apply: settings.database.migrate,
+    open: () => createDb(store),
+    log,
+  });
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
-  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });

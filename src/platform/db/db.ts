@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
 import type { Pool } from 'pg';
@@ -55,7 +54,6 @@ export async function createDb(options: {
     clientUrl: options.url,
     driverOptions: poolOptions(options),
     entities: options.entities,
-    extensions: [Migrator],
     pool: { min: 0, max: options.connections ?? 20 },
     migrations: { path: options.migrations, pathTs: options.migrations, snapshot: false, tableName: 'migration' },
     discovery: { warnWhenNoEntities: false },
