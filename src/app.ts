@@ -64,11 +64,15 @@ import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
 import {
   createConsents,
+  createFieldConditions,
   createFields,
   createGroups,
   createPictures,
   createStanding,
+  createUserSearch,
   createUsers,
+  createUserTally,
+  createWords,
   pictureTopic,
   UserEntity,
 } from './users/index.ts';
@@ -143,6 +147,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const words = createWords({ db, clock });
+  const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
+  const tally = createUserTally({ db, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -268,7 +275,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     sessions,
     events,
-    fields: { check: async () => ({}), visible: async () => ({}) },
+    fields,
+    groups,
+    search,
+    tally,
+    tasks,
   });
 
   const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
@@ -290,6 +301,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.tally', 60, tally.fold);
+  jobs.every('users.words', 300, words.learn);
+  jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
   jobs.every('stops.tidy', 3_600, stops.tidy);
 
