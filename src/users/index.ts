@@ -20,6 +20,7 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Member } from './groups/members.ts';
+export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export {
   challengeName,
   domainOf,
