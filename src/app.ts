@@ -173,6 +173,7 @@ export async function createApp(options: {
   const tokenFacts = createTokenFacts(facts, factClaims);
   const organisations = createOrganisations({
     ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
   });

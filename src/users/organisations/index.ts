@@ -40,6 +40,8 @@ export function createOrganisations(deps: {
   events: Pick<Events, 'record'>;
   mail: Pick<Mail, 'send'>;
   resolveTxt?: ResolveTxt;
+  /** The page of a person's organisations. */
+  home: string;
   /** Where the letter of an invitation leads. */
   invitationLink(token: string): string;
   /** Seconds. */
@@ -64,7 +66,7 @@ export function createOrganisations(deps: {
       [organisationId, managePermission],
     );
     for (const { email, locale } of people) {
-      const params = { place: place?.display_name ?? '', domain };
+      const params = { place: place?.display_name ?? '', domain, link: deps.home };
       await mail.send('domain-lost', { to: email, locale: locale ?? 'en', params });
     }
   };
