@@ -18,7 +18,7 @@ export {
   type Groups,
   type NewGroup,
 } from './groups/groups.ts';
-export type { Member } from './groups/members.ts';
+export type { Belonging, Member } from './groups/members.ts';
 export {
   applyPreferences,
   lookOf,
