@@ -22,7 +22,7 @@ import {
   queueLogout,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
-import { createDb, migrate } from './platform/db/index.ts';
+import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
@@ -44,14 +44,30 @@ import {
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createConsents, createFields, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import {
+  createConsents,
+  createFieldConditions,
+  createFields,
+  createGroups,
+  createPictures,
+  createStanding,
+  createUserSearch,
+  createUsers,
+  createUserTally,
+  createWords,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The folder of the migrations. */
+export const migrations = join(root, 'migrations');
 
 /**
  * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
@@ -65,17 +81,23 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  const store = { url: databaseUrl, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
-  const schema = await createDb(store);
-  await migrate(schema, log).finally(() => schema.close());
+  await ensureSchema({
+    url: databaseUrl,
+    migrations,
+    apply: settings.database.migrate,
+    open: () => createDb(store),
+    log,
+  });
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
-  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -108,9 +130,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const words = createWords({ db, clock });
+  const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
+  const tally = createUserTally({ db, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -208,8 +234,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
     fields,
     sessions,
     clients,
@@ -244,7 +272,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     sessions,
     events,
-    fields: { check: async () => ({}), visible: async () => ({}) },
+    fields,
+    groups,
+    search,
+    tally,
+    tasks,
   });
 
   const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
@@ -253,6 +285,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
@@ -265,6 +298,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.tally', 60, tally.fold);
+  jobs.every('users.words', 300, words.learn);
+  jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({

@@ -2,9 +2,11 @@ import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Sessions } from '../sessions/index.ts';
+import { createFormerAddresses } from '../users/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
+import { createEmailChanges, type EmailChanges } from './email-changes.ts';
 import { createFactors, type Factors } from './factors.ts';
 import type { Links, Ports } from './journeys.ts';
 import { createNotices, type Notices } from './notices.ts';
@@ -35,6 +37,7 @@ export interface Credentials {
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  emailChanges: EmailChanges;
   totp: Totp;
   rememberedDevices: RememberedDevices;
   /** What people have, and which of it is asked of whom. */
@@ -160,6 +163,7 @@ export function createCredentials(
     },
   };
   const resets = createResets(ports);
+  const formerAddresses = createFormerAddresses(ground);
 
   return {
     passwords,
@@ -173,6 +177,13 @@ export function createCredentials(
     verification: createVerification(ports),
     resets,
     passwordChanges: createPasswordChanges(ports),
+    emailChanges: createEmailChanges({
+      ...ports,
+      vault: ground.vault,
+      notices,
+      formerAddresses,
+      undoSeconds: settings.tokens.emailUndo,
+    }),
     totp,
     rememberedDevices,
     factors,
@@ -182,6 +193,7 @@ export function createCredentials(
       while ((await proofs.sweep()) > 0);
       await rememberedDevices.tidy();
       await notices.tidy();
+      await formerAddresses.tidy();
     },
     close: () => passwords.close(),
   };
@@ -215,5 +227,7 @@ function linksOf(issuer: string): Links {
     register: () => to('/'),
     forgot: () => to('/account/forgot'),
     notMe: (token) => to('/account/not-me', { token }),
+    changeEmail: (token) => to('/account/email/confirm', { token }),
+    undoEmail: (token) => to('/account/email/undo', { token }),
   };
 }

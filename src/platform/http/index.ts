@@ -5,6 +5,7 @@ export { type Form, readForm } from './form.ts';
 export { contentSecurityPolicy, securityHeaders } from './headers.ts';
 export { health } from './health.ts';
 export { onlyHost, publicProtocol } from './host.ts';
+export { multipartBody, type Upload, uploadOf } from './multipart.ts';
 export { createPresenter, type Look, type Presenter } from './present.ts';
 export { trustProxies } from './proxy.ts';
 export { type Listening, listen } from './server.ts';
