@@ -275,6 +275,7 @@ export const schema = section('All settings', {
     codes: budget('Codes and links tried from an address, right or wrong'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
 
