@@ -5,27 +5,39 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
-import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
+import {
+  createAnswer,
+  createBearer,
+  createFront,
+  createKnownCallers,
+  createTokenEndpoints,
+  ownApi,
+  withOrigin,
+} from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
   home,
   logoutTopic,
+  type Oidc,
   protocolPaths,
   queueLogout,
+  routes,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
 import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
+  createTrust,
   errorBoundary,
   health,
   onlyHost,
@@ -39,29 +51,40 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createStops,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
+import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
+  createFacts,
   createFieldConditions,
   createFields,
   createGroups,
+  createIntake,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUserSearch,
   createUsers,
   createUserTally,
   createWords,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -74,8 +97,15 @@ export const migrations = join(root, 'migrations');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -93,6 +123,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
+  const stops = createStops({ db, redis, clock, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
@@ -122,18 +153,30 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
-  const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
-  const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
-  const standing = createStanding({ db });
+  const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
+  const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
+  const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
+  const standing = createStanding({ db, stops });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
-  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const words = createWords({ db, clock });
   const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
   const tally = createUserTally({ db, clock });
@@ -151,13 +194,43 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     mail,
     hashingWaited: measures?.hashingWaited,
   });
+  const transfer = createTransfer({
+    ...credentials,
+    db,
+    clock,
+    log,
+    vault,
+    tasks,
+    users,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault }),
+    groups,
+    events,
+    fields,
+    settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
+  });
 
   // ── doors
   const csrf = createCsrf({ vault, https });
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
-  const oidc = createOidc({
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
+  await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
+  const callers = createKnownCallers({ clients, stops, clock });
+  const answer = createAnswer({
+    keys,
+    clients,
+    resources,
+    sessions,
+    standing,
+    issuer: settings.issuer,
+    clock,
+    facts: tokenFacts,
+    subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
+    answered: measures?.introspected,
+  });
+  const oidc: Oidc = createOidc({
     settings,
     clients,
     resources,
@@ -165,6 +238,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -177,16 +254,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({
-      keys,
-      clients,
-      resources,
-      sessions,
-      standing,
-      issuer: settings.issuer,
-      clock,
-      answered: measures?.introspected,
-    }),
+    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
@@ -200,7 +268,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -208,6 +290,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
     fields,
+    organisations,
     clients,
     resources,
     sessions,
@@ -225,6 +308,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,
@@ -283,11 +367,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
+  jobs.every('stops.tidy', 3_600, stops.tidy);
 
   measures?.watch({
     db,
@@ -298,7 +388,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     clock,
     connections: settings.database.connections,
     hashingLoad: credentials.passwords.hashingLoad,
-    caches: { clients: clients.cacheReads, resource_servers: resources.cacheReads },
+    caches: {
+      clients: clients.cacheReads,
+      resource_servers: resources.cacheReads,
+      standing: standing.cacheReads,
+      callers: callers.reads,
+      ...sessions.cacheReads,
+    },
   });
 
   // ── http, from the outside in
@@ -313,7 +409,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
-  if (measures) koa.use(measures.requests(pathsOf(doors)));
+  const measured = measures?.requests(pathsOf(doors));
+  if (measured) koa.use(measured.middleware);
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -326,11 +423,41 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
   return {
-    handler: koa.callback(),
+    handler: createFront(
+      {
+        issuer: settings.issuer,
+        path: routes.introspection,
+        answer,
+        callers,
+        isTrusted: createTrust(settings.proxy.trusted),
+        stops,
+        log,
+        measure: measured?.answered,
+      },
+      koa.callback(),
+    ),
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      transfer,
+      users,
+      fields,
+      groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();

@@ -4,11 +4,12 @@
  */
 export { logoutTopic, queueLogout } from './back-channel-logout.ts';
 export { claimsByScope } from './claims.ts';
-export { protocolPaths } from './configuration.ts';
+export { protocolPaths, routes } from './configuration.ts';
 export type { TokenEndpoints } from './engine-internals.ts';
 export { grantMissing, type Missing } from './grants.ts';
 export { home } from './home.ts';
 export type { ProtocolMeasure } from './listening.ts';
 export { createOidc, type Oidc } from './oidc.ts';
+export { createOrganisationRequests } from './organisations.ts';
 export { createPairwise } from './pairwise.ts';
 export { createScreens, type Screens } from './screens.ts';
