@@ -57,6 +57,7 @@ import {
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
+import type { Telemetry } from './platform/telemetry/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
@@ -86,8 +87,14 @@ export const migrations = join(root, 'migrations');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  telemetry?: Pick<Telemetry, 'requests'>;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, telemetry } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -339,6 +346,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   const measured = measures?.requests(pathsOf(doors));
   if (measured) koa.use(measured.middleware);
+  if (telemetry?.requests) koa.use(telemetry.requests(pathsOf(doors)));
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
