@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import {
   createAnswer,
@@ -59,15 +59,17 @@ import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
 import type { Telemetry } from './platform/telemetry/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
+import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
   createFieldConditions,
   createFields,
   createGroups,
+  createIntake,
   createPictures,
   createStanding,
   createUserSearch,
@@ -171,6 +173,21 @@ export async function createApp(options: {
     mail,
     hashingWaited: measures?.hashingWaited,
   });
+  const transfer = createTransfer({
+    ...credentials,
+    db,
+    clock,
+    log,
+    vault,
+    tasks,
+    users,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault }),
+    groups,
+    events,
+    fields,
+    settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
+  });
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -224,7 +241,21 @@ export async function createApp(options: {
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -307,6 +338,7 @@ export async function createApp(options: {
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
@@ -375,7 +407,21 @@ export async function createApp(options: {
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      transfer,
+      users,
+      fields,
+      groups,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();

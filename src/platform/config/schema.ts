@@ -273,6 +273,7 @@ export const schema = section('All settings', {
     codes: budget('Codes and links tried from an address, right or wrong'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
 
@@ -306,6 +307,10 @@ export const schema = section('All settings', {
       'Whether addresses of private networks may be called (jwks_uri, logout, …)',
     ),
     timeout: duration(1, 60).describe('After which a call is given up'),
+  }),
+
+  imports: section('Files of people that are brought in', {
+    max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
   }),
 
   demo: section('The demo application, in development', {
