@@ -21,6 +21,7 @@ import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } 
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
@@ -53,6 +54,7 @@ import {
   createStops,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
@@ -66,17 +68,24 @@ import { createSignin } from './signin/index.ts';
 import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
+  createFacts,
   createFieldConditions,
   createFields,
   createGroups,
   createIntake,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUserSearch,
   createUsers,
   createUserTally,
   createWords,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -95,8 +104,10 @@ export async function createApp(options: {
   log: Log;
   clock?: Clock;
   telemetry?: Pick<Telemetry, 'requests'>;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
 }) {
-  const { settings, databaseUrl, log, clock = systemClock, telemetry } = options;
+  const { settings, databaseUrl, log, clock = systemClock, telemetry, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -156,6 +167,18 @@ export async function createApp(options: {
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const words = createWords({ db, clock });
   const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
   const tally = createUserTally({ db, clock });
@@ -194,6 +217,7 @@ export async function createApp(options: {
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
   const answer = createAnswer({
@@ -204,6 +228,7 @@ export async function createApp(options: {
     standing,
     issuer: settings.issuer,
     clock,
+    facts: tokenFacts,
     subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
     answered: measures?.introspected,
   });
@@ -215,6 +240,10 @@ export async function createApp(options: {
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -263,6 +292,7 @@ export async function createApp(options: {
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
     fields,
+    organisations,
     clients,
     resources,
     sessions,
@@ -280,6 +310,7 @@ export async function createApp(options: {
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,
@@ -340,6 +371,10 @@ export async function createApp(options: {
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
@@ -414,6 +449,10 @@ export async function createApp(options: {
       users,
       fields,
       groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
       clients,
       resources,
       events,
