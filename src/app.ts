@@ -5,11 +5,22 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
-import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
+import {
+  createDevelopmentMailbox,
+  createHttpSms,
+  createMail,
+  createMailboxSms,
+  createSms,
+  createSmtpTransport,
+  type DevelopmentMailbox,
+  mailTopic,
+  type SmsTransport,
+  smsTopic,
+} from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
@@ -111,6 +122,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
+  const textMessages = smsTransport(settings, mailbox);
+  const sms = textMessages && createSms({ clock, events, transport: textMessages });
   const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
   const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
@@ -135,6 +148,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     events,
     mail,
+    sms,
+    codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
   });
 
@@ -173,6 +189,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       clock,
       answered: measures?.introspected,
     }),
+    suffices: (ctx, session) =>
+      credentials.factors.suffices({
+        ...session,
+        device: ctx.cookies.get(rememberedCookieName(settings.issuer), { signed: false }),
+      }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
@@ -253,6 +274,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    ...(sms ? { [smsTopic]: sms.consumer } : {}),
     [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
@@ -263,6 +285,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('credentials.remind', 60, credentials.recoveryLinks.remind);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
@@ -339,6 +362,14 @@ async function startMeasures() {
   const { createMeasures } = await import('./measures/index.ts');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return createMeasures({ version });
+}
+
+/** The way text messages leave, if there is one. */
+function smsTransport({ sms }: Settings, mailbox: DevelopmentMailbox | undefined): SmsTransport | undefined {
+  if (sms.transport === 'mailbox') return mailbox && createMailboxSms(mailbox);
+  if (sms.transport === 'none') return undefined;
+  const { url, user, token, from, messagingService, timeout } = sms;
+  return createHttpSms({ url: url!, user: user!, token: token!, from, messagingService, timeoutSeconds: timeout });
 }
 
 /** Every route there is, as the routers spell it. */

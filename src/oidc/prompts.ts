@@ -30,6 +30,15 @@ function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
 }
 
 /**
+ * Whether a session is enough for what is demanded of its person, whatever the application asks: a session may be older than
+ * the demand. It is asked for at every request, so it has to be quick while nothing is demanded.
+ */
+export type SessionSuffices = (
+  ctx: KoaContextWithOIDC,
+  session: { userId: string; acr: string | undefined },
+) => Promise<boolean>;
+
+/**
  * Why we ask the person anything, in the order in which the reasons count. The engine turns each unmet reason into a
  * question at `/signin`, or into its error for `prompt=none`.
  *
@@ -38,7 +47,7 @@ function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
  * 3. `select_account`: the application wants them to choose.
  * 4. `consent`: something was asked for that they have not allowed.
  */
-export function createPrompts() {
+export function createPrompts(suffices: SessionSuffices = async () => true) {
   const policy = base();
 
   const login = policy.get('login')!;
@@ -72,6 +81,13 @@ export function createPrompts() {
         Boolean(ctx.oidc.session?.accountId && ctx.oidc.client?.require_mfa) &&
         !satisfies(ctx.oidc.session?.acr, [mfa]),
     ),
+  );
+
+  login.checks.add(
+    new Check('person_mfa', 'the person must prove two factors', unmet, async (ctx) => {
+      const { accountId, acr } = ctx.oidc.session ?? {};
+      return accountId !== undefined && !(await suffices(ctx, { userId: accountId, acr }));
+    }),
   );
 
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);

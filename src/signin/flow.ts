@@ -1,4 +1,4 @@
-import type { MissingFactor } from '../credentials/index.ts';
+import type { MissingFactor, SecondFactorKind } from '../credentials/index.ts';
 import type { User } from '../users/index.ts';
 import type { Attempt } from './attempt.ts';
 
@@ -9,10 +9,12 @@ import type { Attempt } from './attempt.ts';
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
  *              │   ▲  └───▶ passkey ───┤                                       │
- *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ recovery ──▶ new-password ──▶├──▶ (passkey-offer) ──▶ done
+ *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ sms ⇄ email-code ⇄ passkey   │
+ *              │                       │    └▶ recovery ──▶ new-password ──────▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
  *             forgot ──▶ reset-sent ──▶ reset ──▶ as after the password ───────┘        done ──▶ the engine resumes
  *
+ *  risk: step_up asks for a second factor whatever the person has; refuse ends it where it looks like a wrong proof
  *  step-up: what the session proved stands, and the flow begins at the missing factor
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
@@ -28,6 +30,8 @@ export type Step =
   | 'passkey-offer'
   | 'totp'
   | 'recovery'
+  | 'sms'
+  | 'email-code'
   | 'totp-setup'
   | 'recovery-codes'
   | 'register'
@@ -50,6 +54,8 @@ export interface Situation {
   user?: Pick<User, 'state' | 'mayHold'> | undefined;
   /** What this sign-in must still prove beside what it has, as `credentials` judges it. */
   missing?: MissingFactor | undefined;
+  /** What would do in place of {@link missing}. */
+  choices?: readonly SecondFactorKind[] | undefined;
 }
 
 export function next({ prompt, signedIn, attempt, user, missing }: Situation): Step {
@@ -70,6 +76,7 @@ function whatTheAccountNeeds(
   missing: MissingFactor | undefined,
 ): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
+  if (attempt.risk === 'refuse') return 'refused';
   // Before the new password: who has only stolen the old one must not get to choose it.
   if (missing && missing !== 'totp-setup') return missing;
   if (user.state === 'PasswordResetRequired') {
@@ -88,6 +95,8 @@ const provingWho: readonly Step[] = [
   'passkey',
   'totp',
   'recovery',
+  'sms',
+  'email-code',
   'register',
   'verify',
   'forgot',
@@ -105,6 +114,8 @@ export function mayEnter(step: Step, situation: Situation): boolean {
   if (step === due) return true;
   // "Not you?" where one is asked to agree.
   if (due === 'consent') return step === 'accounts' && situation.signedIn;
-  if (step === 'recovery') return due === 'totp';
+  // Recovery codes stand in for what gives codes, and any factor for any other.
+  if (step === 'recovery') return due === 'totp' || due === 'sms' || due === 'email-code';
+  if (situation.missing === due && situation.choices?.some((choice) => choice === step)) return true;
   return turnings.includes(step) && provingWho.includes(due);
 }

@@ -3,6 +3,7 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  CodeFactors,
   Factors,
   Notices,
   Passkeys,
@@ -12,6 +13,7 @@ import type {
   Registration,
   RememberedDevices,
   Resets,
+  Risk,
   SecondFactors,
   Verification,
 } from '../credentials/index.ts';
@@ -54,6 +56,8 @@ export interface SigninPorts {
   passwordChanges: PasswordChanges;
   factors: Factors;
   secondFactors: SecondFactors;
+  codeFactors: CodeFactors;
+  risk: Risk;
   rememberedDevices: RememberedDevices;
   notices: Notices;
   captcha: Captcha;

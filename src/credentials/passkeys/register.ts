@@ -60,6 +60,7 @@ export function createRegister(
           synced: info.credentialBackedUp,
           at: clock.now(),
         });
+        await db.query('delete from must_enrol where account_id = $1', [userId]);
         const name = providerOf(aaguid);
         await events.record({
           type: 'credential.added',

@@ -4,13 +4,14 @@ const hidden = '••••••';
 
 /** The settings as they may be shown: secrets, and passwords in URLs, are left out. */
 export function maskedSettings(settings: Settings): Record<string, unknown> {
-  const { secrets, database, redis, mail, captcha, objects, ...rest } = settings;
+  const { secrets, database, redis, mail, captcha, objects, sms, ...rest } = settings;
   return {
     ...rest,
     secrets: secrets.map(() => hidden),
     database: { ...database, ...maskedUrl('url', database.url) },
     redis: { ...redis, ...maskedUrl('url', redis.url) },
     mail: { ...mail, ...maskedUrl('smtpUrl', mail.smtpUrl) },
+    sms: { ...sms, ...(sms.token === undefined ? {} : { token: hidden }) },
     objects: {
       ...objects,
       s3: { ...objects.s3, ...(objects.s3.secretAccessKey === undefined ? {} : { secretAccessKey: hidden }) },

@@ -3,6 +3,7 @@ import type { Interaction } from '../interaction.ts';
 import { createMayOffer } from '../later.ts';
 import { limitedPage, passwordPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
+import { createRiskCheck } from '../risk.ts';
 import { most, type StepHandler } from './step.ts';
 
 /**
@@ -13,6 +14,7 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
   const { settings, users, passwords, attempts, events } = ports;
   const device = deviceCookie(settings);
   const mayOffer = createMayOffer(ports);
+  const isRefused = createRiskCheck(ports);
 
   const page = (interaction: Interaction, more: object = {}) =>
     passwordPage({
@@ -70,9 +72,18 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
+      if (!user.isStopped()) {
+        const { identifier: typedIn, remember } = attempt;
+        await interaction.proved(user.id, { since, remember: form.remember !== undefined || remember });
+        if (await isRefused(interaction, user.id)) {
+          await attempts.failed(reservation);
+          interaction.restart({ identifier: typedIn, remember });
+          await interaction.keep();
+          return refuse(interaction, 'credential.wrong', user.id);
+        }
+      }
       await attempts.succeeded(reservation);
       if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
-      await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
       if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
       await interaction.advance();
     },
