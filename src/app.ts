@@ -33,7 +33,7 @@ import {
   queueLogout,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
-import { createDb, migrate } from './platform/db/index.ts';
+import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
@@ -63,16 +63,22 @@ import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
 import {
   createConsents,
+  createFieldConditions,
   createFields,
   createGroups,
   createPictures,
   createStanding,
+  createUserSearch,
   createUsers,
+  createUserTally,
+  createWords,
   pictureTopic,
   UserEntity,
 } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The folder of the migrations. */
+export const migrations = join(root, 'migrations');
 
 /**
  * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
@@ -86,12 +92,17 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  const store = { url: databaseUrl, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
-  const schema = await createDb(store);
-  await migrate(schema, log).finally(() => schema.close());
+  await ensureSchema({
+    url: databaseUrl,
+    migrations,
+    apply: settings.database.migrate,
+    open: () => createDb(store),
+    log,
+  });
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
-  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
@@ -136,6 +147,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const words = createWords({ db, clock });
+  const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
+  const tally = createUserTally({ db, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -265,7 +279,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     sessions,
     events,
-    fields: { check: async () => ({}), visible: async () => ({}) },
+    fields,
+    groups,
+    search,
+    tally,
+    tasks,
   });
 
   const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
@@ -289,6 +307,9 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.tally', 60, tally.fold);
+  jobs.every('users.words', 300, words.learn);
+  jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
 
   measures?.watch({

@@ -6,3 +6,4 @@ export { addressKey, type Budget, type Count, createLimits, type Limits } from '
 export { createLog, type Log, silentLog } from './log.ts';
 export { connectRedis, type RedisConnection } from './redis.ts';
 export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';
+export { settleAfterStart } from './settle.ts';

@@ -42,7 +42,7 @@ let redis: RedisConnection | undefined;
 afterAll(() => void redis?.disconnect());
 const openRedis = (url: string) => async (): Promise<Store> => {
   redis?.disconnect();
-  const connection = connectRedis(url, silentLog);
+  const connection = await connectRedis(url, silentLog);
   redis = connection;
   const nodes = () => ('nodes' in connection ? connection.nodes('master') : [connection]);
   const allKeys = async () => (await Promise.all(nodes().map((node) => node.keys('limit:*')))).flat();

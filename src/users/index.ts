@@ -48,6 +48,22 @@ export {
   readProfile,
   type TypedProfile,
 } from './profile.ts';
+export {
+  completionOf,
+  createFieldConditions,
+  createUserSearch,
+  createUserTally,
+  createWords,
+  type FoundUsers,
+  type Position,
+  type UserFigures,
+  type UserFilter,
+  type UserList,
+  type UserSearch,
+  type UserSort,
+  type UserTally,
+  userSorts,
+} from './search/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';

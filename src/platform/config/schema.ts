@@ -100,6 +100,9 @@ export const schema = section('All settings', {
       .describe('The server and database; without it the embedded one is used'),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
+    migrate: yes().describe(
+      'Whether a start brings the schema up to date; false: it waits until "cardea migrate" has been run elsewhere',
+    ),
   }),
 
   redis: section('Redis, for what is short-lived and much used; without it PostgreSQL keeps that as well', {

@@ -19,6 +19,7 @@ export const variables: readonly Variable[] = [
   { name: 'TLS_KEY_FILE', path: 'server.tls.key_file', plain: true },
   { name: 'TLS_CLIENT_CA_FILE', path: 'server.tls.client_ca_file', plain: true },
   { name: 'DATABASE_URL', path: 'database.url', secret: true },
+  { name: 'CARDEA_MIGRATE', path: 'database.migrate' },
   { name: 'REDIS_URL', path: 'redis.url', secret: true },
   { name: 'SMTP_URL', path: 'mail.smtp_url', secret: true },
   { name: 'CARDEA_ISSUER', path: 'issuer' },

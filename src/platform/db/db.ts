@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
 import type { Pool } from 'pg';
@@ -55,13 +54,13 @@ export async function createDb(options: {
     clientUrl: options.url,
     driverOptions: poolOptions(options),
     entities: options.entities,
-    extensions: [Migrator],
     pool: { min: 0, max: options.connections ?? 20 },
     migrations: { path: options.migrations, pathTs: options.migrations, snapshot: false, tableName: 'migration' },
     discovery: { warnWhenNoEntities: false },
     logger: (message) => options.log.debug(message),
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
+  pool.on('connect', plannedForRequests);
   const open = new AsyncLocalStorage<OpenTransaction>();
 
   const runAfterCommit = async (works: OpenTransaction['afterCommit']) => {
@@ -110,6 +109,17 @@ export async function createDb(options: {
     close: () => orm.close(true),
   };
   return db;
+}
+
+/**
+ * A request wants a row or a page of them: starting workers or a compiler takes longer than that. And pages are in memory
+ * or on a disk without a head, where one is as near as the next.
+ */
+function plannedForRequests(client: { query(sql: string): Promise<unknown> }): void {
+  // A connection that breaks at once says so to whoever asks for something.
+  client
+    .query('set jit = off; set max_parallel_workers_per_gather = 0; set random_page_cost = 1.1')
+    .catch(() => undefined);
 }
 
 /** A socket folder in the URL (`?host=/path`) is something pg knows and MikroORM's URL reader does not. */
