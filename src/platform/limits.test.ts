@@ -14,6 +14,7 @@ beforeAll(async () => {
   pool = new Pool({ connectionString: database.url });
   // The database is dropped under connections that are just closing.
   pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', () => {});
   drop = database.drop;
 });
 afterAll(async () => {

@@ -40,7 +40,9 @@ export function objectStoreContract(open: () => Objects | Promise<Objects>): voi
     const store = await open();
     const one = name();
     const bodies = Array.from({ length: 8 }, (_, n) => String(n).repeat(5_000));
-    await Promise.all(bodies.map((body) => store.put(one, bytes(body), 'image/webp')));
+    // A store may refuse one of several (some servers do); it may not mix them.
+    const put = await Promise.allSettled(bodies.map((body) => store.put(one, bytes(body), 'image/webp')));
+    expect(put.some(({ status }) => status === 'fulfilled')).toBe(true);
     expect(bodies).toContain(Buffer.from((await store.get(one))!).toString());
   });
 
