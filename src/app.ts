@@ -5,9 +5,17 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
-import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
+import {
+  createAnswer,
+  createBearer,
+  createFront,
+  createKnownCallers,
+  createTokenEndpoints,
+  ownApi,
+  withOrigin,
+} from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import {
   createDevelopmentMailbox,
@@ -29,14 +37,17 @@ import {
   grantMissing,
   home,
   logoutTopic,
+  type Oidc,
   protocolPaths,
   queueLogout,
+  routes,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
 import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
+  createTrust,
   errorBoundary,
   health,
   onlyHost,
@@ -50,6 +61,7 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createStops,
   createVault,
   type Log,
   systemClock,
@@ -61,11 +73,13 @@ import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
+import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
   createFieldConditions,
   createFields,
   createGroups,
+  createIntake,
   createPictures,
   createStanding,
   createUserSearch,
@@ -104,6 +118,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
+  const stops = createStops({ db, redis, clock, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
@@ -135,12 +150,12 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   });
   const textMessages = smsTransport(settings, mailbox);
   const sms = textMessages && createSms({ clock, events, transport: textMessages });
-  const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
-  const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
-  const standing = createStanding({ db });
+  const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
+  const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
+  const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
+  const standing = createStanding({ db, stops });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
-  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
   const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
@@ -167,13 +182,41 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
   });
+  const transfer = createTransfer({
+    ...credentials,
+    db,
+    clock,
+    log,
+    vault,
+    tasks,
+    users,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault }),
+    groups,
+    events,
+    fields,
+    settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
+  });
 
   // ── doors
   const csrf = createCsrf({ vault, https });
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
-  const oidc = createOidc({
+  await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
+  const callers = createKnownCallers({ clients, stops, clock });
+  const answer = createAnswer({
+    keys,
+    clients,
+    resources,
+    sessions,
+    standing,
+    issuer: settings.issuer,
+    clock,
+    subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
+    answered: measures?.introspected,
+  });
+  const oidc: Oidc = createOidc({
     settings,
     clients,
     resources,
@@ -193,16 +236,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({
-      keys,
-      clients,
-      resources,
-      sessions,
-      standing,
-      issuer: settings.issuer,
-      clock,
-      answered: measures?.introspected,
-    }),
+    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
     suffices: (ctx, session) =>
       credentials.factors.suffices({
         ...session,
@@ -306,11 +340,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.remind', 60, credentials.recoveryLinks.remind);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
+  jobs.every('stops.tidy', 3_600, stops.tidy);
 
   measures?.watch({
     db,
@@ -321,7 +357,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     clock,
     connections: settings.database.connections,
     hashingLoad: credentials.passwords.hashingLoad,
-    caches: { clients: clients.cacheReads, resource_servers: resources.cacheReads },
+    caches: {
+      clients: clients.cacheReads,
+      resource_servers: resources.cacheReads,
+      standing: standing.cacheReads,
+      callers: callers.reads,
+      ...sessions.cacheReads,
+    },
   });
 
   // ── http, from the outside in
@@ -336,7 +378,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
-  if (measures) koa.use(measures.requests(pathsOf(doors)));
+  const measured = measures?.requests(pathsOf(doors));
+  if (measured) koa.use(measured.middleware);
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -349,11 +392,37 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
   return {
-    handler: koa.callback(),
+    handler: createFront(
+      {
+        issuer: settings.issuer,
+        path: routes.introspection,
+        answer,
+        callers,
+        isTrusted: createTrust(settings.proxy.trusted),
+        stops,
+        log,
+        measure: measured?.answered,
+      },
+      koa.callback(),
+    ),
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      transfer,
+      users,
+      fields,
+      groups,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();

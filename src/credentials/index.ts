@@ -21,7 +21,13 @@ export {
   type SecondFactorKind,
   secondFactorKinds,
 } from './factors.ts';
+export type { ForeignKey } from './foreign/family.ts';
+export { type KeycloakCredential, keycloakHash } from './foreign/keycloak.ts';
+export { firebaseHash } from './foreign/scrypt.ts';
+export type { TakenOver } from './foreign-hashes.ts';
+export type { ForeignKeys } from './foreign-keys.ts';
 export type { Cost, HashingLoad } from './hashing.ts';
+export { type CredentialIntake, createCredentialIntake, type WholeCredentials, type WholePasskey } from './intake.ts';
 export type { Asker, Links } from './journeys.ts';
 export type { Notices } from './notices.ts';
 export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';

@@ -92,7 +92,7 @@ export async function credentialsRoom(
   });
   return {
     ...room,
-    ...{ db, vault, clock, limits, events, users, mail, letters, ended, texts, groups },
+    ...{ db, url: database.url, vault, clock, limits, events, users, mail, letters, ended, texts, groups },
     async stop() {
       await room.close();
       await db.close();

@@ -358,6 +358,10 @@ export const schema = section('All settings', {
     timeout: duration(1, 60).describe('After which a call is given up'),
   }),
 
+  imports: section('Files of people that are brought in', {
+    max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
+  }),
+
   demo: section('The demo application, in development', {
     enabled: yes().describe('Whether it is started'),
     port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),

@@ -15,6 +15,8 @@ export interface Db {
    * the unit of work before the commit. Hashing, parsing and calls out belong before it.
    */
   transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** Runs in the open transaction as the last thing before its commit; what it throws rolls everything back. */
+  beforeCommit(work: () => Promise<void>): void;
   /** Runs once the outermost transaction has committed; at once when none is open. Not run after a rollback. */
   afterCommit(work: () => void | Promise<void>): void;
   /**
@@ -31,6 +33,7 @@ export interface Db {
 
 interface OpenTransaction {
   em: EntityManager;
+  beforeCommit: (() => Promise<void>)[];
   afterCommit: (() => void | Promise<void>)[];
 }
 
@@ -79,14 +82,28 @@ export async function createDb(options: {
     async transact(work) {
       const joined = open.getStore();
       if (joined) return work(joined.em);
+      const beforeCommit: OpenTransaction['beforeCommit'] = [];
       const afterCommit: OpenTransaction['afterCommit'] = [];
+      const inside = async (em: EntityManager) => {
+        const result = await work(em);
+        if (beforeCommit.length > 0) await em.flush();
+        for (const last of beforeCommit) await last();
+        return result;
+      };
       const result = await storeFault(() =>
         orm.em
           .fork()
-          .transactional((em) => open.run({ em: em as EntityManager, afterCommit }, () => work(em as EntityManager))),
+          .transactional((em) =>
+            open.run({ em: em as EntityManager, beforeCommit, afterCommit }, () => inside(em as EntityManager)),
+          ),
       );
       await runAfterCommit(afterCommit);
       return result;
+    },
+    beforeCommit(work) {
+      const joined = open.getStore();
+      if (!joined) throw new Error('there is no open transaction');
+      joined.beforeCommit.push(work);
     },
     afterCommit(work) {
       const joined = open.getStore();

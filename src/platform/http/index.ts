@@ -7,7 +7,7 @@ export { health } from './health.ts';
 export { onlyHost, publicProtocol } from './host.ts';
 export { multipartBody, type Upload, uploadOf } from './multipart.ts';
 export { createPresenter, type Look, type Presenter } from './present.ts';
-export { trustProxies } from './proxy.ts';
+export { createTrust, trustProxies } from './proxy.ts';
 export { type Listening, listen } from './server.ts';
 export type { AppContext, AppState } from './state.ts';
 export { requestTrace } from './trace.ts';
