@@ -142,6 +142,8 @@ export function createCredentials(
       rpName: settings.branding.name,
       origins: [settings.issuer, ...settings.passkeys.relatedOrigins],
       allowedAaguids: settings.passkeys.allowedAaguids,
+      metadata: settings.passkeys.metadata,
+      metadataRoot: settings.passkeys.metadataRoot,
     },
     tell: (...notice) => notices.tell(...notice),
     hasOtherWayIn: passwords.has,

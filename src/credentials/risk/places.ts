@@ -18,6 +18,9 @@ export interface Places {
   of(ip: string): Promise<Place>;
 }
 
+/** Without keeping the process from ending. */
+const watching = { cache: { max: 2_000 }, watchForUpdates: true, watchForUpdatesNonPersistent: true };
+
 type AnyReader = Reader<CityResponse & { autonomous_system_number?: number }>;
 
 /**
@@ -34,7 +37,7 @@ export function createPlaces(options: { table?: string | undefined; networks?: s
     let reader = opened.get(file);
     if (!reader) {
       reader = import('maxmind')
-        .then((maxmind) => maxmind.open<never>(file, { cache: { max: 2_000 } }) as unknown as AnyReader)
+        .then((maxmind) => maxmind.open<never>(file, watching) as unknown as AnyReader)
         .catch((error: unknown) => {
           log.error({ err: error, file }, 'the table of places cannot be read: nothing is known of any');
           return undefined;

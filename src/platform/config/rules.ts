@@ -89,6 +89,15 @@ const always: Rule[] = [
     sms.transport === 'http' &&
       sms.countries.length === 0 && ['sms.countries', 'is empty', 'the countries your people’s numbers are of'],
   ],
+  ({ passkeys }) =>
+    (['metadata', 'metadata_root'] as const).map((name) => {
+      const file = passkeys[name];
+      return (
+        file !== undefined &&
+        !isReadable(file) &&
+        ([`passkeys.${name}`, `names ${file}, which cannot be read`, 'a file that this user may read'] as const)
+      );
+    }),
   ({ risk }) => [
     ...(['table', 'networks_table'] as const).map((name) => {
       const file = risk[name];

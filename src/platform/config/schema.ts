@@ -195,8 +195,18 @@ export const schema = section('All settings', {
       'a list of AAGUIDs',
     ).describe(
       'The only kinds of authenticators that may be registered, by AAGUID; empty for all. Attestation is asked for ' +
-        'when there are any; what an authenticator says of itself is not checked against a list of manufacturers',
+        'when there are any; without passkeys.metadata, what an authenticator says of itself is believed',
     ),
+    metadata: text(4_096)
+      .optional()
+      .describe(
+        'A BLOB of the FIDO Metadata Service (from https://mds3.fidoalliance.org), read anew when it is replaced: only ' +
+          'authenticators whose attestation leads to a certificate in it may be registered. Passkeys of phones and ' +
+          'password managers have none',
+      ),
+    metadata_root: text(4_096)
+      .optional()
+      .describe('The authority the BLOB is signed under, PEM; default: the FIDO Alliance’s'),
   }),
 
   mfa: section('The second factor', {
