@@ -69,7 +69,7 @@ import {
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
@@ -255,7 +255,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     settings,

@@ -333,6 +333,7 @@ export const schema = section('All settings', {
     sms_to_prefix: budget('Text messages to numbers that begin with the same six digits'),
     sms_per_day: budget('Text messages altogether'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
 
