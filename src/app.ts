@@ -32,6 +32,7 @@ import {
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
@@ -64,6 +65,7 @@ import {
   createStops,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
@@ -76,17 +78,24 @@ import { createSignin } from './signin/index.ts';
 import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
+  createFacts,
   createFieldConditions,
   createFields,
   createGroups,
   createIntake,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUserSearch,
   createUsers,
   createUserTally,
   createWords,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -99,8 +108,15 @@ export const migrations = join(root, 'migrations');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -162,6 +178,18 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const words = createWords({ db, clock });
   const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
   const tally = createUserTally({ db, clock });
@@ -203,6 +231,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
   const answer = createAnswer({
@@ -213,6 +242,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     issuer: settings.issuer,
     clock,
+    facts: tokenFacts,
     subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
     answered: measures?.introspected,
   });
@@ -224,6 +254,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -277,6 +311,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
     fields,
+    organisations,
     clients,
     resources,
     sessions,
@@ -294,6 +329,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,
@@ -356,6 +392,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
@@ -429,6 +469,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       users,
       fields,
       groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
       clients,
       resources,
       events,

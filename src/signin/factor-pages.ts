@@ -18,8 +18,8 @@ const waysOut = ({ uid, identifier, recovery, others }: Common & Ways) => ({
   identifier,
   change: at(uid, '/identifier'),
   ways: [
-    ...others.map((kind) => ({ href: at(uid, `/${kind}`), label: `signin.ways.${kind}` })),
-    ...(recovery ? [{ href: at(uid, '/recovery'), label: 'signin.ways.recovery' }] : []),
+    ...others.map((kind) => ({ href: at(uid, `/${kind}`), label: `signin.others.${kind}` })),
+    ...(recovery ? [{ href: at(uid, '/recovery'), label: 'signin.others.recovery' }] : []),
   ],
 });
 

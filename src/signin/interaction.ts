@@ -2,7 +2,7 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
-import type { User } from '../users/index.ts';
+import type { OrganisationPolicy, User } from '../users/index.ts';
 import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { rememberedCookie } from './device.ts';
@@ -27,6 +27,8 @@ export interface Interaction {
   sessionAccountId: string | undefined;
   grantId: string | undefined;
   attempt: Attempt;
+  /** How the organisation of the request, or of the address, wants its people to sign in. */
+  policy(): Promise<OrganisationPolicy>;
   /** The application asks for more than a password, whatever the person has. */
   asksForMore: boolean;
   form: Form;
@@ -97,6 +99,13 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
   }
 
+  const chosen = (details.lastSubmission as { organization?: { id?: string } } | undefined)?.organization?.id;
+  const named = typeof params.organization === 'string' ? params.organization : chosen;
+  const policy = async () => {
+    const user = attempt.userId ? await users.byId(attempt.userId) : undefined;
+    return ports.organisations.policyFor({ organisation: named, email: user?.email ?? attempt.identifier });
+  };
+
   const interaction: Interaction = {
     ctx,
     uid,
@@ -116,6 +125,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
     locale: present.locale(ctx, uiLocales),
+    policy,
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
     due: async () => next(await situation()),
@@ -163,11 +173,12 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     const user = await interaction.user();
     const { proved } = attempt;
     const device = remembered.read(ctx);
+    const { mfa, ...rules } = await policy();
     const { mailbox } = attempt;
     const risky = attempt.risk === 'step_up';
     const missing =
       user && proved.length > 0
-        ? await ports.factors.missing({ user, proved, requested, demanded, device, mailbox, risky })
+        ? await ports.factors.missing({ user, proved, requested, demanded: demanded || mfa, device, mailbox, risky })
         : undefined;
     return {
       prompt: prompt.name,
@@ -176,6 +187,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       user,
       missing,
       choices: user && missing ? await ports.factors.choices(user.id, { mailbox }) : [],
+      policy: rules,
     };
   };
   return interaction;

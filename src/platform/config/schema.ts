@@ -140,6 +140,14 @@ export const schema = section('All settings', {
       .describe('Where a person finds help'),
   }),
 
+  directory: section('Groups, roles and organisations', {
+    group_claim: choice('name', 'id').describe('What the claim groups lists: names, or ids that no renaming changes'),
+    most_groups: whole(1, 2_000).describe(
+      'With more groups than this, tokens leave them out and say where to ask for them',
+    ),
+    invitation: duration(60).describe('How long an invitation to an organisation is good'),
+  }),
+
   registration: section('Who may open an account', {
     mode: choice('open', 'invited', 'closed').describe('Everybody, those an administrator invites, or nobody'),
     fields: z
