@@ -4,7 +4,7 @@ const hidden = '••••••';
 
 /** The settings as they may be shown: secrets, and passwords in URLs, are left out. */
 export function maskedSettings(settings: Settings): Record<string, unknown> {
-  const { secrets, database, redis, mail, captcha, objects, ...rest } = settings;
+  const { secrets, database, redis, mail, captcha, objects, trickle, ...rest } = settings;
   return {
     ...rest,
     secrets: secrets.map(() => hidden),
@@ -15,6 +15,7 @@ export function maskedSettings(settings: Settings): Record<string, unknown> {
       ...objects,
       s3: { ...objects.s3, ...(objects.s3.secretAccessKey === undefined ? {} : { secretAccessKey: hidden }) },
     },
+    trickle: { ...trickle, ...(trickle.secret === undefined ? {} : { secret: hidden }) },
     captcha: { ...captcha, ...(captcha.secret === undefined ? {} : { secret: hidden }) },
   };
 }

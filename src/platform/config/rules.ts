@@ -72,6 +72,14 @@ const always: Rule[] = [
         s3[name] === undefined &&
         ([`objects.s3.${name}`, 'is missing', 'what the storage is reached by, or objects.store: disk'] as const),
     ),
+  ({ trickle: { url, secret } }) => [
+    url !== undefined &&
+      (secret?.length ?? 0) < 16 && [
+        'trickle.secret',
+        secret === undefined ? 'is missing' : 'is short',
+        'at least 16 characters that the old system knows as well',
+      ],
+  ],
   ({ registration, branding }) => [
     registration.terms === 'required' &&
       branding.terms_url === undefined && [
@@ -130,6 +138,14 @@ const always: Rule[] = [
 const randomSecret = 'random text, as from: openssl rand -base64 48';
 
 const production: Rule[] = [
+  ({ trickle: { url } }) => [
+    url?.startsWith('http:') === true &&
+      !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(url).hostname) && [
+        'trickle.url',
+        'would carry passwords in the clear',
+        'an address that begins with https://',
+      ],
+  ],
   ({ issuer }) => [
     issuer.startsWith('http:') && [
       'issuer',

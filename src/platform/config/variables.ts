@@ -30,6 +30,7 @@ export const variables: readonly Variable[] = [
   { name: 'CARDEA_CAPTCHA_SECRET', path: 'captcha.secret', secret: true },
   { name: 'CARDEA_S3_ACCESS_KEY_ID', path: 'objects.s3.access_key_id' },
   { name: 'CARDEA_S3_SECRET_ACCESS_KEY', path: 'objects.s3.secret_access_key', secret: true },
+  { name: 'CARDEA_TRICKLE_SECRET', path: 'trickle.secret', secret: true },
   { name: 'CARDEA_TRUSTED_PROXIES', path: 'proxy.trusted' },
   { name: 'CARDEA_PROCESSES', path: 'cluster.processes' },
   { name: 'CARDEA_METRICS_PORT', path: 'metrics.port' },
