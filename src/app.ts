@@ -21,6 +21,7 @@ import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } 
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
@@ -53,29 +54,38 @@ import {
   createStops,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
+import type { Telemetry } from './platform/telemetry/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
 import { createOldSystem, createTransfer, createTrickle } from './transfer/index.ts';
 import {
   createConsents,
+  createFacts,
   createFieldConditions,
   createFields,
   createGroups,
   createIntake,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUserSearch,
   createUsers,
   createUserTally,
   createWords,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -88,8 +98,16 @@ export const migrations = join(root, 'migrations');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  telemetry?: Pick<Telemetry, 'requests'>;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, telemetry, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -149,6 +167,18 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const words = createWords({ db, clock });
   const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
   const tally = createUserTally({ db, clock });
@@ -200,6 +230,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
   const answer = createAnswer({
@@ -210,6 +241,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     issuer: settings.issuer,
     clock,
+    facts: tokenFacts,
     subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
     answered: measures?.introspected,
   });
@@ -221,6 +253,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -247,7 +283,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     trickle,
@@ -256,6 +306,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
     fields,
+    organisations,
     clients,
     resources,
     sessions,
@@ -273,6 +324,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,
@@ -333,6 +385,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
@@ -371,6 +427,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   const measured = measures?.requests(pathsOf(doors));
   if (measured) koa.use(measured.middleware);
+  if (telemetry?.requests) koa.use(telemetry.requests(pathsOf(doors)));
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -406,6 +463,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       users,
       fields,
       groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
       clients,
       resources,
       events,
