@@ -20,7 +20,7 @@ import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Trickle } from '../transfer/index.ts';
-import type { Fields, Fields, Organisations, Users, Users } from '../users/index.ts';
+import type { Fields, Organisations, Users } from '../users/index.ts';
 
 /** What the consent prompt found missing. */
 export interface MissingConsent {
