@@ -59,8 +59,9 @@ import {
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
+import type { Telemetry } from './platform/telemetry/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
@@ -102,10 +103,11 @@ export async function createApp(options: {
   databaseUrl: string;
   log: Log;
   clock?: Clock;
+  telemetry?: Pick<Telemetry, 'requests'>;
   /** Proves domains; the machine's own name servers otherwise. */
   resolveTxt?: ResolveTxt;
 }) {
-  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
+  const { settings, databaseUrl, log, clock = systemClock, telemetry, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -268,7 +270,21 @@ export async function createApp(options: {
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     settings,
@@ -397,6 +413,7 @@ export async function createApp(options: {
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   const measured = measures?.requests(pathsOf(doors));
   if (measured) koa.use(measured.middleware);
+  if (telemetry?.requests) koa.use(telemetry.requests(pathsOf(doors)));
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));

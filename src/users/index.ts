@@ -19,7 +19,7 @@ export {
   type Groups,
   type NewGroup,
 } from './groups/groups.ts';
-export type { Member } from './groups/members.ts';
+export type { Belonging, Member } from './groups/members.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export {
   challengeName,

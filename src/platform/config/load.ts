@@ -160,7 +160,8 @@ function faultsOf(issue: z.core.$ZodIssue, tree: Branch): Fault[] {
 
 /** A fault in a plain list is told of the list: that is what has a name. */
 const valuePath = (path: readonly PropertyKey[]): string => {
-  const lists = /^(secrets|locales|proxy\.trusted|redis\.url|keys\.algorithms)(\.\d+)?$/;
+  const lists =
+    /^(secrets|locales|proxy\.trusted|redis\.url|keys\.algorithms|tracing\.headers|tracing\.attributes)(\.\d+)?$/;
   return path.join('.').replace(lists, '$1');
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressRange, choice, duration, list, text, url, whole, yes } from './kinds.ts';
+import { addressRange, choice, duration, list, redisUrl, share, text, url, whole, yes } from './kinds.ts';
 
 // Every setting there is, as the YAML files write it. Defaults stand in config/default.yaml and nowhere else;
 // what several settings must agree on stands in rules.ts. The descriptions become docs/configuration.md.
@@ -98,6 +98,11 @@ export const schema = section('All settings', {
     url: url('postgres:', 'postgresql:')
       .optional()
       .describe('The server and database; without it the embedded one is used'),
+    replica_url: url('postgres:', 'postgresql:')
+      .optional()
+      .describe(
+        'A copy that may be behind, for lists, searches and figures; never asked for what decides about access',
+      ),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
     migrate: yes().describe(
@@ -106,11 +111,12 @@ export const schema = section('All settings', {
   }),
 
   redis: section('Redis, for what is short-lived and much used; without it PostgreSQL keeps that as well', {
-    url: list(url('redis:', 'rediss:'), 'one URL, or those of several nodes of a Cluster')
-      .refine((urls) => urls.length > 0, 'at least one URL')
-      .transform((urls) => urls.join(','))
+    url: redisUrl()
       .optional()
-      .describe('One server, or several nodes of a Cluster separated by commas'),
+      .describe(
+        'One server; several nodes of a Cluster, separated by commas; or ' +
+          'redis+sentinel://user:password@host:26379,host:26379/name/0?sentinel_password=…',
+      ),
   }),
 
   mail: section('Letters', {
@@ -275,6 +281,7 @@ export const schema = section('All settings', {
     codes: budget('Codes and links tried from an address, right or wrong'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
 
@@ -322,6 +329,27 @@ export const schema = section('All settings', {
   metrics: section('Figures for Prometheus at /metrics, on a port that answers nothing else', {
     port: whole(0, 65_535).optional().describe('The port; without one there are none'),
     host: text(255).describe('The address or name to listen on: one that only your monitoring reaches'),
+  }),
+
+  tracing: section('Traces, sent by OpenTelemetry', {
+    url: url('http:', 'https:')
+      .optional()
+      .describe('Where they are sent by OTLP over HTTP, as http://collector:4318/v1/traces; without it there are none'),
+    headers: list(
+      z.string({ error: 'name=value' }).regex(/^[\w-]+=[^\r\n]+$/, 'name=value'),
+      'headers as name=value, separated by commas',
+    ).describe('Sent along, such as a key of the collector'),
+    sample: share().describe('Which part of the requests is traced that come with no decision of their own'),
+    service: text(100).describe('What this Cardea is called in traces'),
+    attributes: list(
+      z.string({ error: 'name=value' }).regex(/^[\w.-]+=[^\r\n]*$/, 'name=value'),
+      'attributes as name=value, separated by commas',
+    ).describe('Of every trace, such as deployment.environment.name=production'),
+  }),
+
+  sentry: section('Bugs, told to Sentry', {
+    dsn: url('http:', 'https:').optional().describe('Where they are told; without it they stand in the log alone'),
+    environment: text(64).optional().describe('What Sentry files them under; default: the mode'),
   }),
 
   log: section('What is told on standard output', {

@@ -19,6 +19,7 @@ export const variables: readonly Variable[] = [
   { name: 'TLS_KEY_FILE', path: 'server.tls.key_file', plain: true },
   { name: 'TLS_CLIENT_CA_FILE', path: 'server.tls.client_ca_file', plain: true },
   { name: 'DATABASE_URL', path: 'database.url', secret: true },
+  { name: 'DATABASE_REPLICA_URL', path: 'database.replica_url', secret: true },
   { name: 'CARDEA_MIGRATE', path: 'database.migrate' },
   { name: 'REDIS_URL', path: 'redis.url', secret: true },
   { name: 'SMTP_URL', path: 'mail.smtp_url', secret: true },
@@ -34,6 +35,10 @@ export const variables: readonly Variable[] = [
   { name: 'CARDEA_PROCESSES', path: 'cluster.processes' },
   { name: 'CARDEA_METRICS_PORT', path: 'metrics.port' },
   { name: 'CARDEA_METRICS_HOST', path: 'metrics.host' },
+  { name: 'CARDEA_TRACING_URL', path: 'tracing.url' },
+  { name: 'CARDEA_TRACING_HEADERS', path: 'tracing.headers', secret: true },
+  { name: 'CARDEA_TRACING_SAMPLE', path: 'tracing.sample' },
+  { name: 'SENTRY_DSN', path: 'sentry.dsn', secret: true },
   { name: 'CARDEA_LOG_LEVEL', path: 'log.level' },
 ];
 

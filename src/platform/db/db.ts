@@ -3,7 +3,9 @@ import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
 import type { Pool } from 'pg';
 import type { Log } from '../log.ts';
+import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
+import { traceStatements } from './traced.ts';
 
 export type { EntityManager };
 
@@ -64,6 +66,7 @@ export async function createDb(options: {
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
   pool.on('connect', plannedForRequests);
+  if (isTracing()) traceStatements(pool);
   const open = new AsyncLocalStorage<OpenTransaction>();
 
   const runAfterCommit = async (works: OpenTransaction['afterCommit']) => {
