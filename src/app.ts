@@ -76,7 +76,7 @@ import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createTransfer } from './transfer/index.ts';
+import { createOldSystem, createTransfer, createTrickle } from './transfer/index.ts';
 import {
   createConsents,
   createFacts,
@@ -227,6 +227,19 @@ export async function createApp(options: {
     fields,
     settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
   });
+  const { url: oldUrl, secret: oldSecret, auth, timeout, trustEmail } = settings.trickle;
+  const trickle =
+    oldUrl && oldSecret
+      ? createTrickle({
+          ...credentials,
+          db,
+          users,
+          events,
+          fields,
+          oldSystem: createOldSystem({ settings: { url: oldUrl, secret: oldSecret, auth, timeout }, clock, log }),
+          settings: { trustEmail, timeout },
+        })
+      : undefined;
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -308,6 +321,7 @@ export async function createApp(options: {
   });
   const signin = createSignin({
     ...credentials,
+    trickle,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),

@@ -114,6 +114,14 @@ const always: Rule[] = [
         'a table in MaxMind’s format, or rules without new_country and impossible_speed',
       ],
   ],
+  ({ trickle: { url, secret } }) => [
+    url !== undefined &&
+      (secret?.length ?? 0) < 16 && [
+        'trickle.secret',
+        secret === undefined ? 'is missing' : 'is short',
+        'at least 16 characters that the old system knows as well',
+      ],
+  ],
   ({ registration, branding }) => [
     registration.terms === 'required' &&
       branding.terms_url === undefined && [
@@ -172,6 +180,14 @@ const always: Rule[] = [
 const randomSecret = 'random text, as from: openssl rand -base64 48';
 
 const production: Rule[] = [
+  ({ trickle: { url } }) => [
+    url?.startsWith('http:') === true &&
+      !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(url).hostname) && [
+        'trickle.url',
+        'would carry passwords in the clear',
+        'an address that begins with https://',
+      ],
+  ],
   ({ issuer }) => [
     issuer.startsWith('http:') && [
       'issuer',

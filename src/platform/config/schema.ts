@@ -387,6 +387,14 @@ export const schema = section('All settings', {
     max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
   }),
 
+  trickle: section('The system that people come from, asked at their first sign-in here; see docs/guides/import.md', {
+    url: url('https:', 'http:').optional().describe('Where it is asked; without one nobody is'),
+    auth: choice('bearer', 'hmac').describe('How it knows us: by the secret itself, or by a signature made with it'),
+    secret: text(400).optional().describe('What it knows us by'),
+    timeout: duration(1, 30).describe('After which it is taken for a no'),
+    trust_email: yes().describe('Whether an address it has let in counts as proved'),
+  }),
+
   demo: section('The demo application, in development', {
     enabled: yes().describe('Whether it is started'),
     port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),

@@ -33,6 +33,7 @@ export const variables: readonly Variable[] = [
   { name: 'CARDEA_S3_SECRET_ACCESS_KEY', path: 'objects.s3.secret_access_key', secret: true },
   { name: 'CARDEA_SMS_USER', path: 'sms.user' },
   { name: 'CARDEA_SMS_TOKEN', path: 'sms.token', secret: true },
+  { name: 'CARDEA_TRICKLE_SECRET', path: 'trickle.secret', secret: true },
   { name: 'CARDEA_TRUSTED_PROXIES', path: 'proxy.trusted' },
   { name: 'CARDEA_PROCESSES', path: 'cluster.processes' },
   { name: 'CARDEA_METRICS_PORT', path: 'metrics.port' },

@@ -11,7 +11,7 @@ import { most, type StepHandler } from './step.ts';
  * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep(ports: SigninPorts): StepHandler {
-  const { settings, users, passwords, attempts, events } = ports;
+  const { settings, users, passwords, attempts, events, trickle } = ports;
   const device = deviceCookie(settings);
   const mayOffer = createMayOffer(ports);
   const isRefused = createRiskCheck(ports);
@@ -50,7 +50,7 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         });
       }
 
-      const user = await users.byEmail(identifier);
+      let user = await users.byEmail(identifier);
       const reservation = await attempts.before({ identifier, ip: ctx.ip, userId: user?.id, device: device.read(ctx) });
       if (!reservation.allowed) {
         const { retryAfter } = reservation;
@@ -60,9 +60,18 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         });
       }
       let right = false;
-      const since = await passwords.changedAt(user?.id);
+      const began = performance.now();
+      let since = await passwords.changedAt(user?.id);
       try {
         right = await passwords.check(user?.id, password);
+        const arrived = right
+          ? undefined
+          : await trickle?.ask({ identifier, password, user, ip: ctx.ip, since: began });
+        if (arrived) {
+          user = arrived;
+          right = true;
+          since = await passwords.changedAt(arrived.id);
+        }
       } catch (error) {
         // Not looked at after all (the hashing queue is full, the store is away): it costs nothing.
         await attempts.succeeded(reservation);
