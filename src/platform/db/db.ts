@@ -1,11 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { Log } from '../log.ts';
-import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
-import { traceStatements } from './traced.ts';
 
 export type { EntityManager };
 
@@ -142,7 +140,7 @@ function poolOptions({ url, answerWithin }: { url: string; answerWithin?: number
     connectionString: url,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
-    onConnect: (client: { query(sql: string): Promise<unknown> }) => client.query(plannedForRequests),
+    onConnect: (client: ClientBase) => client.query(plannedForRequests),
     ...(answerWithin ? { query_timeout: answerWithin * 1_000 } : {}),
   };
 }
