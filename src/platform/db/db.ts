@@ -3,7 +3,9 @@ import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
 import type { ClientBase, Pool } from 'pg';
 import type { Log } from '../log.ts';
+import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
+import { traceStatements } from './traced.ts';
 
 export type { EntityManager };
 
