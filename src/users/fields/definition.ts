@@ -14,7 +14,7 @@ export const longest = { string: 1_000, text: 4_000, url: 2_000, item: 200, item
 
 /**
  * Claims that mean something already: to the protocol (RFC 7519, RFC 9068, OpenID Connect Core 1.0), or of Cardea's own.
- * A field must not be able to say that its owner is somebody else, or in a group.
+ * A field must not be able to say that its owner is somebody else, in a group, or what applications take for rights.
  */
 const reservedClaims = new Set(
   (
@@ -22,11 +22,15 @@ const reservedClaims = new Set(
     'active token_type username events htm htu ath name family_name given_name middle_name nickname preferred_username ' +
     'profile picture website gender birthdate zoneinfo locale updated_at email email_verified phone_number ' +
     'phone_number_verified address gid suid groups roles permissions entitlements hasgroups hasroles _claim_names ' +
-    '_claim_sources org_id org_name org_roles org_permissions authorization_details txn state'
+    '_claim_sources org_id org_name org_roles org_permissions authorization_details txn state ' +
+    'admin administrator is_admin role scp verified_claims'
   ).split(' '),
 );
 
 const reservedScopes = new Set(['openid', 'offline_access', 'groups', 'roles', 'permissions', 'organization']);
+
+/** Scopes of our own APIs open accounts: none of them may come to be one that every application may ask for. */
+const ownScope = /^(account|users|directory|organisations|scim)\./;
 
 const words = z
   .record(
@@ -107,8 +111,9 @@ export const fieldSchema = z
       [field.min, field.max].some((bound) => bound !== undefined && (bound < 0 || !Number.isInteger(bound)))
     )
       fault('min', 'a length is a whole number');
-    if (field.claim && reservedClaims.has(field.claim.name)) fault('claim', `${field.claim.name} means something else`);
-    if (field.claim && reservedScopes.has(field.claim.scope))
+    if (field.claim && reservedClaims.has(field.claim.name.toLowerCase()))
+      fault('claim', `${field.claim.name} means something else`);
+    if (field.claim && (reservedScopes.has(field.claim.scope) || ownScope.test(field.claim.scope)))
       fault('claim', `${field.claim.scope} asks for something else`);
     if (field.ask.length > 0 && !field.write.includes('user'))
       fault('ask', 'who is asked must be allowed to write: add user to write');
