@@ -68,7 +68,7 @@ it('what pods are given are settings that there are, and with the secrets a prod
     expect(typeof { ...data, ...patch }[name], name).toBe('string');
   }
   const secrets = {
-    CARDEA_SECRET: 'x'.repeat(40),
+    CARDEA_SECRET: 'GzM4r0Tn2vYc8LqWf6PdXk1HbJs9EuAo5RtIiZ7wN3g=',
     DATABASE_URL: 'postgresql://cardea:p@postgres/cardea',
     REDIS_URL: 'redis+sentinel://:p@redis:26379/cardea',
     SMTP_URL: 'smtps://u:p@mail.example.com',
