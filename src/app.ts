@@ -187,7 +187,7 @@ export async function createApp(options: {
   const facts = createFacts({ db, mostGroups });
   const tokenFacts = createTokenFacts(facts, factClaims);
   const organisations = createOrganisations({
-    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    ...{ db, bus, clock, log, events, mail, resolveTxt, facts, roles },
     home: `${settings.issuer}/account/organisations`,
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
@@ -381,6 +381,10 @@ export async function createApp(options: {
     events,
     fields,
     groups,
+    permissions,
+    roles,
+    facts,
+    organisations,
     search,
     tally,
     tasks,

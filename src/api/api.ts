@@ -11,10 +11,17 @@ import type { ApiPorts } from './ports.ts';
 import { referencePage } from './reference.ts';
 import type { Route } from './route.ts';
 import { administratorRoutes } from './routes/administrators.ts';
+import { belongingRoutes } from './routes/belonging.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { directoryRoutes } from './routes/directory.ts';
+import { fieldRoutes } from './routes/fields.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { historyRoutes } from './routes/history.ts';
+import { organisationDomainRoutes } from './routes/organisation-domains.ts';
+import { organisationPeopleRoutes } from './routes/organisation-people.ts';
+import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
 import { prefix, serve } from './serve.ts';
@@ -41,6 +48,13 @@ export function createApi(ports: ApiPorts): Api {
     historyRoutes,
     directoryRoutes,
     bulkRoutes,
+    belongingRoutes,
+    fieldRoutes,
+    groupRoutes,
+    roleRoutes,
+    organisationRoutes,
+    organisationPeopleRoutes,
+    organisationDomainRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;

@@ -5,7 +5,17 @@ import type { Presenter } from '../platform/http/index.ts';
 import type { Clock, Limits, Vault } from '../platform/index.ts';
 import type { Tasks } from '../platform/jobs/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Fields, Groups, UserSearch, Users, UserTally } from '../users/index.ts';
+import type {
+  FactsReader,
+  Fields,
+  Groups,
+  Organisations,
+  Permissions,
+  Roles,
+  UserSearch,
+  Users,
+  UserTally,
+} from '../users/index.ts';
 import type { Bearer } from './bearer.ts';
 
 export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'rememberedDevices'> {
@@ -24,8 +34,12 @@ export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 
   users: Users;
   sessions: Sessions;
   events: Events;
-  fields: Pick<Fields, 'check' | 'visible' | 'find'>;
+  fields: Pick<Fields, 'check' | 'visible' | 'find' | 'list' | 'put' | 'remove'>;
   groups: Groups;
+  permissions: Permissions;
+  roles: Roles;
+  facts: FactsReader;
+  organisations: Organisations;
   search: UserSearch;
   tally: UserTally;
   tasks: Tasks;
