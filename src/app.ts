@@ -7,6 +7,7 @@ import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
+import { createFederation } from './federation/index.ts';
 import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
@@ -35,6 +36,7 @@ import {
   trustProxies,
 } from './platform/http/index.ts';
 import {
+  addressKey,
   type Clock,
   connectRedis,
   createBus,
@@ -48,7 +50,7 @@ import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
-import { createSignin } from './signin/index.ts';
+import { createSignin, signOutThere } from './signin/index.ts';
 import { createConsents, createFields, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -126,6 +128,25 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     hashingWaited: measures?.hashingWaited,
   });
 
+  const federation = createFederation({
+    db,
+    bus,
+    clock,
+    vault,
+    log,
+    events,
+    users,
+    fields,
+    sessions,
+    keys,
+    settings,
+    tell: (user, what, from) => credentials.notices.tell(user, what, from),
+    hasOwnWayIn: async (accountId) => {
+      const { password, passkeys } = await credentials.factors.of(accountId);
+      return password || passkeys > 0;
+    },
+  });
+
   // ── doors
   const csrf = createCsrf({ vault, https });
   const present = createPresenter({ views, csrf, https });
@@ -163,6 +184,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
+    cameBy: federation.noteSession,
   });
   const bearer = createBearer({
     issuer: settings.issuer,
@@ -177,6 +199,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const scim = createScim({ issuer: settings.issuer, bearer });
   const signin = createSignin({
     ...credentials,
+    federation,
+    countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
@@ -233,7 +257,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     fields: { check: async () => ({}), visible: async () => ({}) },
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
+  const doors: Router[] = [signin.router, signin.providerRouter, account.router, setup.router, scim.router, api.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
@@ -247,6 +271,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('sessions.clean-up', 60, sessions.cleanUp);
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
+  jobs.every('federation.tidy', 3_600, federation.tidy);
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
@@ -285,6 +310,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
+  koa.use(signOutThere({ provider: oidc.provider, sessions, federation }));
   koa.use(oidc.endpoints);
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
@@ -294,7 +320,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,
-    ports: { db, tasks, users, fields, groups, clients, resources, events, keys, sessions, oidc, ...credentials },
+    ports: {
+      db,
+      tasks,
+      users,
+      fields,
+      groups,
+      clients,
+      resources,
+      events,
+      keys,
+      sessions,
+      oidc,
+      federation,
+      ...credentials,
+    },
     start() {
       relay.start();
       jobs.start();

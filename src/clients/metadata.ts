@@ -21,11 +21,13 @@ export interface ClientMetadata {
   first_party?: boolean;
   /** Its people prove two factors at every sign-in to it. */
   require_mfa?: boolean;
+  /** By which providers its people may come, in the order of their buttons; all that are not hidden when it says nothing. */
+  identity_providers?: string[];
   [name: string]: unknown;
 }
 
 /** Names that are ours and not the engine's; told to it as extra metadata. */
-export const ownClientMetadata = ['first_party', 'require_mfa'] as const;
+export const ownClientMetadata = ['first_party', 'require_mfa', 'identity_providers'] as const;
 
 /** Methods by which a client proves itself with a secret that both sides know. */
 const secretMethods = ['client_secret_basic', 'client_secret_post'];

@@ -26,6 +26,8 @@ export type SecurityNotice =
   | 'passkey-removed'
   | 'recovery-codes-issued'
   | 'recovery-code-used'
+  | 'link-added'
+  | 'link-removed'
   | 'new-device';
 
 export type LetterName = keyof Letters;

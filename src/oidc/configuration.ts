@@ -101,7 +101,8 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
     pairwiseIdentifier: ports.pairwise as Configuration['pairwiseIdentifier'],
     // A scope asks for its claims at userinfo; the ID token carries them only when asked (Core 1.0, section 5.4).
     conformIdTokenClaims: true,
-    extraParams: [],
+    // By whom the person is to sign in; the second spelling is Keycloak's.
+    extraParams: ['idp_hint', 'kc_idp_hint'],
     extraClientMetadata: { properties: [...ownClientMetadata] },
 
     // How clients prove themselves. Secrets are kept by hash, so the methods that need them in the clear are absent.

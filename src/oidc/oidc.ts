@@ -18,7 +18,7 @@ import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
-import { createLoadExistingGrant } from './grants.ts';
+import { type CameBy, createLoadExistingGrant } from './grants.ts';
 import { logEngine, measureEngine, type ProtocolMeasure } from './listening.ts';
 import { type CertificateOf, createCertificateOf } from './mutual-tls.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
@@ -56,6 +56,8 @@ export interface OidcPorts {
   tokenEndpoints: (provider: Provider) => TokenEndpoints;
   jwtCustomizer: ConfigurationPorts['jwtCustomizer'];
   measure?: ProtocolMeasure | undefined;
+  /** Told of each sign-in that came by a provider. */
+  cameBy?: CameBy;
 }
 
 export interface Oidc {
@@ -89,7 +91,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     certificateOf,
     adapter: createAdapterFactory({ clients, sessions, apiScopes }),
     findAccount: forEngine(createFindAccount(ports) as never),
-    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents, sessions)),
+    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents, sessions, ports.cameBy)),
     renderError: ports.screens.error,
     corsOrigin: (_ctx: Context, origin: string, client: { redirectUris?: string[] }) =>
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),

@@ -8,7 +8,8 @@ import type { Attempt } from './attempt.ts';
  *
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
- *              │   ▲  └───▶ passkey ───┤                                       │
+ *              │   ▲  ├───▶ passkey ───┤                                       │
+ *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; or password first, then link)
  *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ recovery ──▶ new-password ──▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
  *             forgot ──▶ reset-sent ──▶ reset ──▶ as after the password ───────┘        done ──▶ the engine resumes
@@ -30,6 +31,8 @@ export type Step =
   | 'recovery'
   | 'totp-setup'
   | 'recovery-codes'
+  | 'provider'
+  | 'link'
   | 'register'
   | 'verify'
   | 'forgot'
@@ -60,6 +63,7 @@ export function next({ prompt, signedIn, attempt, user, missing }: Situation): S
   if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
+  if (attempt.provider) return 'provider';
   if (attempt.identifier) return 'password';
   return prompt === 'create' ? 'register' : 'identifier';
 }
@@ -79,6 +83,7 @@ function whatTheAccountNeeds(
   if (!user.mayHold()) return 'refused';
   if (missing) return missing;
   if (attempt.codes?.length) return 'recovery-codes';
+  if (attempt.linking && !attempt.linking.answer) return 'link';
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
 
@@ -86,6 +91,7 @@ const provingWho: readonly Step[] = [
   'identifier',
   'password',
   'passkey',
+  'provider',
   'totp',
   'recovery',
   'register',
@@ -97,7 +103,7 @@ const provingWho: readonly Step[] = [
 ];
 
 /** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
-const turnings: readonly Step[] = ['identifier', 'passkey', 'register', 'forgot'];
+const turnings: readonly Step[] = ['identifier', 'passkey', 'provider', 'register', 'forgot'];
 
 /** Whether this step may be shown and answered now. */
 export function mayEnter(step: Step, situation: Situation): boolean {

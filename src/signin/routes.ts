@@ -7,14 +7,17 @@ import type { Step } from './flow.ts';
 import { type Interaction, loadInteraction, type Signin } from './interaction.ts';
 import { donePage, limitedPage } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
+import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';
 import { createConsentStep } from './steps/consent.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
+import { linkStep } from './steps/link.ts';
 import { createNewPasswordStep } from './steps/new-password.ts';
 import { createPasskeyStep } from './steps/passkey.ts';
 import { createPasskeyOfferStep } from './steps/passkey-offer.ts';
 import { createPasswordStep } from './steps/password.ts';
+import { createProviderStep } from './steps/provider.ts';
 import { createRecoveryStep } from './steps/recovery.ts';
 import { recoveryCodesStep } from './steps/recovery-codes.ts';
 import { createRegisterStep } from './steps/register.ts';
@@ -35,6 +38,7 @@ import { createVerifyStep } from './steps/verify.ts';
  * | POST | /signin/:uid/:step        | answers it |
  * | POST | /signin/:uid/verify/send  | sends the letter again |
  * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
+ * | GET  | /signin/:uid/return       | back from a provider |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
 export function createSignin(ports: SigninPorts) {
@@ -46,6 +50,7 @@ export function createSignin(ports: SigninPorts) {
   };
   const verify = createVerifyStep(signin);
   const passkey = createPasskeyStep(signin);
+  const provider = createProviderStep(signin);
   const passkeyOffer = createPasskeyOfferStep(signin);
   const steps: Partial<Record<Step, StepHandler>> = {
     accounts: createAccountsStep(signin),
@@ -53,6 +58,8 @@ export function createSignin(ports: SigninPorts) {
     password: createPasswordStep(signin),
     passkey,
     'passkey-offer': passkeyOffer,
+    provider,
+    link: linkStep,
     register: createRegisterStep(signin),
     verify,
     forgot: createForgotStep(signin),
@@ -123,6 +130,12 @@ export function createSignin(ports: SigninPorts) {
     );
   }
   router.get(
+    '/return',
+    within(async (interaction) =>
+      (await interaction.mayEnter('provider')) ? provider.arrive(interaction) : interaction.advance(),
+    ),
+  );
+  router.get(
     '/:step',
     within(async (interaction, step) => {
       const handler = steps[step];
@@ -137,5 +150,5 @@ export function createSignin(ports: SigninPorts) {
       return handler && (await interaction.mayEnter(step)) ? handler.answer(interaction) : interaction.advance();
     }),
   );
-  return { router };
+  return { router, providerRouter: createProviderRoutes(signin) };
 }

@@ -123,6 +123,13 @@ const always: Rule[] = [
 const randomSecret = 'random text, as from: openssl rand -base64 48';
 
 const production: Rule[] = [
+  ({ federation }) => [
+    Object.keys(federation.endpoints).length > 0 && [
+      'federation.endpoints',
+      'has stand-ins for providers: they are only for tests',
+      'none',
+    ],
+  ],
   ({ issuer }) => [
     issuer.startsWith('http:') && [
       'issuer',

@@ -271,6 +271,12 @@ export const schema = section('All settings', {
     timeout: duration(1, 60).describe('After which a call is given up'),
   }),
 
+  federation: section('Sign-in through others; the providers themselves stand in the bootstrap file', {
+    endpoints: z
+      .record(z.string(), url('http:', 'https:'), { error: 'origins, each with the address that stands in for it' })
+      .describe('Stand-ins for providers whose addresses are fixed: origin → address. For tests, never in production'),
+  }),
+
   demo: section('The demo application, in development', {
     enabled: yes().describe('Whether it is started'),
     port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),
