@@ -8,9 +8,9 @@ export const bench: Bench = {
   async run({ place, modes, progress, quick }) {
     progress('idle memory');
     const seconds = quick ? 4 : 15;
-    // Of its own: one that has been under load keeps what it needed then.
-    const ours = await Promise.all(modes.map((mode) => place.cardea({ ...mode, key: 'idle' })));
-    const reference = await place.reference();
+    // Of their own: those that have been under load keep what they needed then, as does the first start on a database.
+    const ours = await Promise.all(modes.map((mode) => place.cardeaAgain({ ...mode, key: 'idle' })));
+    const reference = await place.otherReference();
     for (const target of [...ours, reference]) await askOnce(target);
     await sleep(seconds * 1000);
     const other = megabytes(reference);

@@ -8,7 +8,15 @@ import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createFederation } from './federation/index.ts';
-import { createBearer, createTokenEndpoints, ownApi, withOrigin } from './introspection/index.ts';
+import {
+  createAnswer,
+  createBearer,
+  createFront,
+  createKnownCallers,
+  createTokenEndpoints,
+  ownApi,
+  withOrigin,
+} from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
 import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
@@ -19,14 +27,17 @@ import {
   grantMissing,
   home,
   logoutTopic,
+  type Oidc,
   protocolPaths,
   queueLogout,
+  routes,
 } from './oidc/index.ts';
 import type { Settings } from './platform/config/index.ts';
-import { createDb, migrate } from './platform/db/index.ts';
+import { createDb, ensureSchema } from './platform/db/index.ts';
 import {
   createCsrf,
   createPresenter,
+  createTrust,
   errorBoundary,
   health,
   onlyHost,
@@ -41,19 +52,36 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createStops,
   createVault,
   type Log,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
+import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin, signOutThere } from './signin/index.ts';
-import { createConsents, createFields, createGroups, createStanding, createUsers, UserEntity } from './users/index.ts';
+import {
+  createConsents,
+  createFieldConditions,
+  createFields,
+  createGroups,
+  createPictures,
+  createStanding,
+  createUserSearch,
+  createUsers,
+  createUserTally,
+  createWords,
+  pictureTopic,
+  UserEntity,
+} from './users/index.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The folder of the migrations. */
+export const migrations = join(root, 'migrations');
 
 /**
  * The house, built by hand from the ground up: read it top to bottom, it is the architecture. Nothing runs yet when
@@ -67,17 +95,24 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   // ── ground
   const vault = createVault(settings.secrets);
-  const store = { url: databaseUrl, entities: [UserEntity], migrations: join(root, 'migrations'), log };
+  const store = { url: databaseUrl, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
-  const schema = await createDb(store);
-  await migrate(schema, log).finally(() => schema.close());
+  await ensureSchema({
+    url: databaseUrl,
+    migrations,
+    apply: settings.database.migrate,
+    open: () => createDb(store),
+    log,
+  });
   const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
-  const redis = settings.redis.url ? connectRedis(settings.redis.url, log) : undefined;
+  const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
+  const stops = createStops({ db, redis, clock, log });
   const limits = createLimits({ pool: db.pool, redis, vault, log });
   const jobs = createJobs({ db, clock, log });
   const tasks = createTasks({ db, clock, log, bus });
   const measures = settings.metrics.port === undefined ? undefined : await startMeasures();
+  const objects = await createObjects(settings);
   const branding = await currentBranding({ db, bus, clock, settings, log });
   const views = createViews({ dir: join(root, 'views'), branding, production: !development, log });
 
@@ -102,17 +137,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
-  const keys = createKeys({ db, vault, clock, bus, log, events, settings: settings.keys });
-  const clients = createClients({ db, bus, clock, events, own: [accountClient(settings)] });
-  const resources = createResourceServers({ db, bus, clock, own: [ownApi(settings)] });
-  const standing = createStanding({ db });
+  const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
+  const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
+  const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
+  const standing = createStanding({ db, stops });
   const refreshReplaySeconds = settings.tokens.refreshTokenReplay;
-  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, refreshReplaySeconds });
+  const sessions = createSessions({ db, redis, clock, vault, mayHold: standing.mayHold, stops, refreshReplaySeconds });
   sessions.onEnded((ended) => queueLogout(events, ended));
   const users = createUsers({ db, sessions, events, clock });
+  const pictures = createPictures({ db, clock, objects, events, users, issuer: settings.issuer });
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const words = createWords({ db, clock });
+  const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
+  const tally = createUserTally({ db, clock });
   const consents = createConsents({ db, clock });
   const credentials = createCredentials({
     db,
@@ -152,7 +191,20 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
-  const oidc = createOidc({
+  await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
+  const callers = createKnownCallers({ clients, stops, clock });
+  const answer = createAnswer({
+    keys,
+    clients,
+    resources,
+    sessions,
+    standing,
+    issuer: settings.issuer,
+    clock,
+    subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
+    answered: measures?.introspected,
+  });
+  const oidc: Oidc = createOidc({
     settings,
     clients,
     resources,
@@ -172,16 +224,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({
-      keys,
-      clients,
-      resources,
-      sessions,
-      standing,
-      issuer: settings.issuer,
-      clock,
-      answered: measures?.introspected,
-    }),
+    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
     cameBy: federation.noteSession,
@@ -218,8 +261,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     db,
     clock,
     settings,
+    limits,
     provider: oidc.provider,
     users,
+    pictures,
     fields,
     sessions,
     clients,
@@ -254,7 +299,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     sessions,
     events,
-    fields: { check: async () => ({}), visible: async () => ({}) },
+    fields,
+    groups,
+    search,
+    tally,
+    tasks,
   });
 
   const doors: Router[] = [signin.router, signin.providerRouter, account.router, setup.router, scim.router, api.router];
@@ -263,6 +312,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
   };
@@ -276,7 +326,11 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.tally', 60, tally.fold);
+  jobs.every('users.words', 300, words.learn);
+  jobs.every('users.words.anew', 86_400, words.relearn);
   jobs.every('events.chain', 60, chainAll(events));
+  jobs.every('stops.tidy', 3_600, stops.tidy);
 
   measures?.watch({
     db,
@@ -287,7 +341,13 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     clock,
     connections: settings.database.connections,
     hashingLoad: credentials.passwords.hashingLoad,
-    caches: { clients: clients.cacheReads, resource_servers: resources.cacheReads },
+    caches: {
+      clients: clients.cacheReads,
+      resource_servers: resources.cacheReads,
+      standing: standing.cacheReads,
+      callers: callers.reads,
+      ...sessions.cacheReads,
+    },
   });
 
   // ── http, from the outside in
@@ -302,7 +362,8 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   );
   koa.use(publicProtocol(settings.issuer));
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
-  if (measures) koa.use(measures.requests(pathsOf(doors)));
+  const measured = measures?.requests(pathsOf(doors));
+  if (measured) koa.use(measured.middleware);
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -316,7 +377,19 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
   return {
-    handler: koa.callback(),
+    handler: createFront(
+      {
+        issuer: settings.issuer,
+        path: routes.introspection,
+        answer,
+        callers,
+        isTrusted: createTrust(settings.proxy.trusted),
+        stops,
+        log,
+        measure: measured?.answered,
+      },
+      koa.callback(),
+    ),
     setupLink: setup.link,
     /** Absent unless they are to be shown. */
     metrics: measures?.metrics,

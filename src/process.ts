@@ -8,7 +8,7 @@ import { startDemo } from './demo.ts';
 import type { Settings } from './platform/config/index.ts';
 import { startEmbedded } from './platform/db/index.ts';
 import { listen } from './platform/http/index.ts';
-import { createLog, type Log } from './platform/index.ts';
+import { createLog, type Log, settleAfterStart } from './platform/index.ts';
 import type { Metrics } from './platform/metrics/index.ts';
 
 /** Whatever has to be ended, last started first. */
@@ -46,6 +46,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
     stops.push(await startWorkers(processes, embedded ? { DATABASE_URL: embedded.url } : {}, finish));
   }
   announce({ settings, setupLink, demo: demo?.url, bootstrap: changes });
+  settleAfterStart();
 }
 
 /** One of several processes that serve. */
@@ -58,6 +59,7 @@ export async function runProcess(settings: Settings): Promise<void> {
   const app = await createApp({ settings, databaseUrl: settings.database.url!, log });
   if (app.metrics) (await import('./platform/metrics/index.ts')).answerGatherer(app.metrics);
   stops.push(await serve(settings, app, log));
+  settleAfterStart();
 }
 
 async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createDb, migrate } from '../src/platform/db/index.ts';
+import { createDb, ensureSchema, migrate } from '../src/platform/db/index.ts';
 import { silentLog } from '../src/platform/log.ts';
 import { freePorts, startCardea } from './support/cardea.ts';
 import { emptyDatabase } from './support/database.ts';
@@ -166,5 +166,28 @@ describe('the real entry point', () => {
     } finally {
       for (const one of both) await one.stop();
     }
+  });
+});
+
+describe('a process that may not change the schema', () => {
+  const start = (url: string, patience: number) =>
+    ensureSchema({
+      url,
+      migrations: folder,
+      apply: false,
+      patience,
+      log: silentLog,
+      open: () => Promise.reject(new Error('it wanted to')),
+    });
+
+  it('waits for the one that brings it up to date', async () => {
+    const url = await database();
+    const waiting = start(url, 60);
+    await migrateOnce(url);
+    await waiting;
+  });
+
+  it('says what is missing when nobody comes', async () => {
+    await expect(start(await database(), 0)).rejects.toThrow(/lacks 0001-events.*cardea migrate/s);
   });
 });

@@ -97,11 +97,21 @@ export async function openPlace() {
   }
 
   async function startCardea(options: CardeaOptions): Promise<Target> {
-    const env = await surroundings(options);
+    return startWith(await surroundings(options), options);
+  }
+
+  async function startWith(env: Record<string, string>, options: CardeaOptions): Promise<Target> {
     const running = start(process.execPath, ['src/main.ts'], env);
     const many = options.processes && options.processes !== 1;
     const name = `${options.store === 'redis' ? 'PostgreSQL + Redis' : 'PostgreSQL'}${many ? ', one per core' : ''}`;
     return target({ name, kind: 'ours', port: Number(env.PORT), running, path: '/health/ready' });
+  }
+
+  /** On a database that another start has migrated and filled. */
+  async function startAgain(options: CardeaOptions): Promise<Target> {
+    const env = await surroundings(options);
+    await (await startWith(env, options)).stop();
+    return startWith({ ...env, CARDEA_BOOTSTRAP: '' }, options);
   }
 
   async function startOther(kind: 'reference' | 'ceiling'): Promise<Target> {
@@ -129,6 +139,8 @@ export async function openPlace() {
     hasRedis: redis !== undefined,
     surroundings,
     cardea: (options: CardeaOptions) => once(JSON.stringify(options), () => startCardea(options)),
+    cardeaAgain: startAgain,
+    otherReference: () => startOther('reference'),
     reference: () => once('reference', () => startOther('reference')),
     ceiling: () => once('ceiling', () => startOther('ceiling')),
     /** For what has to be measured from outside: statements straight to a database. */

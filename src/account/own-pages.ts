@@ -52,24 +52,6 @@ export function overviewPage(input: {
   return { ...ownPage('overview', 'overview'), ...input };
 }
 
-const names: FieldSpec[] = [
-  { name: 'given_name', autocomplete: 'given-name', maxlength: 100 },
-  { name: 'family_name', autocomplete: 'family-name', maxlength: 100 },
-  { name: 'name', label: 'label.display_name', hint: 'hint.display_name', autocomplete: 'name', maxlength: 200 },
-];
-
-/**
- * POST /account/profile {given_name, family_name, name, …custom fields}
- * @param input.custom custom fields that people look after themselves
- */
-export function profilePage(input: Typed & { email: string; custom?: FieldSpec[]; done?: string | undefined }) {
-  return {
-    ...ownPage('profile', 'profile', input),
-    email: input.email,
-    form: createForm(paths.profile, [...names, ...(input.custom ?? [])], input),
-  };
-}
-
 /** POST /account/security/totp/remove {}, POST /account/security/recovery-codes {} */
 export function securityPage(input: {
   password: boolean;

@@ -15,6 +15,9 @@ export const byPerson = (ctx: AppContext, { user }: Pick<SignedIn, 'user'>) => (
 const said = new Set([
   'profile_saved',
   'settings_saved',
+  'email_changed',
+  'picture_saved',
+  'picture_removed',
   'totp_added',
   'totp_removed',
   'session_ended',

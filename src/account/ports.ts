@@ -3,6 +3,7 @@ import type { Clients } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  EmailChanges,
   Factors,
   Notices,
   Passkeys,
@@ -20,9 +21,9 @@ import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock, Limits } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Fields, Users } from '../users/index.ts';
+import type { Consents, Fields, Pictures, Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */
 export interface AccountPorts {
@@ -31,6 +32,8 @@ export interface AccountPorts {
   settings: Settings;
   provider(): Provider;
   users: Users;
+  pictures: Pictures;
+  limits: Limits;
   fields: Pick<Fields, 'list' | 'check'>;
   sessions: Sessions;
   clients: Clients;
@@ -45,6 +48,7 @@ export interface AccountPorts {
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  emailChanges: EmailChanges;
   totp: Totp;
   factors: Factors;
   secondFactors: SecondFactors;

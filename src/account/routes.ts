@@ -1,9 +1,12 @@
 import Router from '@koa/router';
-import type { AppContext } from '../platform/http/index.ts';
+import { type AppContext, multipartBody } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
+import { createEmailPages } from './email.ts';
 import { createNotMePages } from './not-me.ts';
 import { createPasskeyPages } from './passkeys.ts';
 import { createPasswordPages } from './password.ts';
 import type { AccountPorts } from './ports.ts';
+import { createProfilePages } from './profile.ts';
 import { createResetPages } from './reset.ts';
 import { createSecurityPages } from './security.ts';
 import { createSelfPages } from './self.ts';
@@ -24,6 +27,9 @@ export function createAccount(ports: AccountPorts) {
   const guard = createSignedInGuard({ ...ports, issuer: ports.settings.issuer });
   const password = createPasswordPages(ports, guard);
   const self = createSelfPages(ports, guard);
+  const profile = createProfilePages(ports, guard);
+  const email = createEmailPages(ports, guard);
+  const uploads = multipartBody({ limit: ports.settings.pictures.maxBytes + 10_000 });
   const security = createSecurityPages(ports, guard);
   const passkeys = createPasskeyPages(ports, guard);
   const sessions = createSessionsPages(ports, guard);
@@ -48,8 +54,28 @@ export function createAccount(ports: AccountPorts) {
   // One's own account, signed in.
   get(callback, guard.back);
   get('/account', self.overview);
-  get('/account/profile', self.profile);
-  post('/account/profile', self.saveProfile);
+  get('/account/profile', profile.show);
+  post('/account/profile', profile.save);
+  router.post('/account/picture', async (koa) => {
+    const ctx = koa as unknown as AppContext;
+    // Nobody's upload is read before somebody is signed in.
+    if (!(await guard.look(ctx))) return profile.setPicture(ctx);
+    try {
+      await uploads(ctx, () => csrf.guard(ctx, async () => profile.setPicture(ctx)) as Promise<void>);
+    } catch (error) {
+      if (error instanceof Refusal && error.code === 'upload.too_large') return profile.tooLarge(ctx);
+      throw error;
+    }
+  });
+  post('/account/picture/remove', profile.removePicture);
+  get('/pictures/:name', profile.picture);
+  get('/account/email', email.show);
+  post('/account/email', email.request);
+  get('/account/email/confirm', email.showLink);
+  post('/account/email/confirm', email.confirm);
+  post('/account/email/link', email.confirmLink);
+  get('/account/email/undo', email.showUndo);
+  post('/account/email/undo', email.undo);
   get('/account/security', security.show);
   get('/account/security/totp', security.showSetup);
   post('/account/security/totp', security.enrol);

@@ -1,29 +1,16 @@
 import { describeAgent } from '../platform/agent.ts';
 import { readForm } from '../platform/http/index.ts';
-import { fieldProblems, fieldSpecs, fieldsAsked, formValues, mergeValues, typedValues } from '../users/index.ts';
 import { asSelf, byPerson, doneOf, goTo } from './own.ts';
-import { activityPage, applicationsPage, overviewPage, profilePage } from './own-pages.ts';
+import { activityPage, applicationsPage, overviewPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
 import { accountClientId, type SignedInGuard } from './signed-in.ts';
 
 const pageSize = 30;
 
-/** The sections about the person: overview, profile, applications, activity. */
+/** The sections that show: overview, applications, activity. */
 export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
-  const { db, users, sessions, clients, consents, events, factors, present } = ports;
-
-  const askedHere = async () => fieldsAsked(await ports.fields.list(), 'profile');
-
-  const checkTyped = async (values: Record<string, unknown>) => {
-    try {
-      return { values: await ports.fields.check(values, { as: 'user', at: 'profile' }), problems: [] };
-    } catch (error) {
-      const problems = fieldProblems(error);
-      if (!problems) throw error;
-      return { values: {}, problems };
-    }
-  };
+  const { db, sessions, clients, consents, events, factors, present } = ports;
 
   /** What each application may do: by consent, by what it holds now, or both. */
   const applicationsOf = async (userId: string) => {
@@ -63,48 +50,6 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
         }),
       );
     }),
-
-    profile: asSelf(guard, async (ctx, { user }) => {
-      const { givenName, familyName, name, email } = user;
-      const custom = await askedHere();
-      const values = {
-        ...formValues(custom, user.attributes),
-        ...{ given_name: givenName ?? '', family_name: familyName ?? '', name: name ?? '' },
-      };
-      present.page(ctx, profilePage({ email: email ?? '', values, custom: fieldSpecs(custom), done: doneOf(ctx) }));
-    }),
-
-    saveProfile: asSelf(
-      guard,
-      async (ctx, self) => {
-        const form = readForm(ctx);
-        const limits = { given_name: 100, family_name: 100, name: 200 } as const;
-        const custom = await askedHere();
-        const checked = await checkTyped(typedValues(custom, form));
-        const problems = [
-          ...Object.entries(limits).flatMap(([field, max]) =>
-            textOf(form[field]).length > max ? [{ field, code: 'field.too_long', params: { max } }] : [],
-          ),
-          ...checked.problems,
-        ];
-        if (problems.length > 0) {
-          const values = {
-            ...formValues(custom, typedValues(custom, form)),
-            ...Object.fromEntries(Object.keys(limits).map((field) => [field, textOf(form[field])])),
-          };
-          const page = profilePage({ email: self.user.email ?? '', values, custom: fieldSpecs(custom), problems });
-          return present.page(ctx, page, { status: 422 });
-        }
-        await users.update(self.user.id, byPerson(ctx, self), (user) => {
-          user.givenName = oneLine(form.given_name);
-          user.familyName = oneLine(form.family_name);
-          user.name = oneLine(form.name);
-          user.attributes = mergeValues(user.attributes, checked.values);
-        });
-        goTo(ctx, '/account/profile?done=profile_saved');
-      },
-      { back: '/account/profile' },
-    ),
 
     applications: asSelf(guard, async (ctx, { user }) => {
       present.page(ctx, applicationsPage({ applications: await applicationsOf(user.id), done: doneOf(ctx) }));
@@ -154,9 +99,3 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
     }),
   };
 }
-
-/** A name is one line, whatever was pasted; an empty one is none. */
-const oneLine = (text: string | undefined): string | null =>
-  textOf(text)
-    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
-    .trim() || null;

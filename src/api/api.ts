@@ -4,12 +4,18 @@ import type { Middleware } from 'koa';
 import { mfa } from '../credentials/index.ts';
 import type { AppContext } from '../platform/http/index.ts';
 import { problemBoundary } from './boundary.ts';
+import { bulkKind, bulkTask } from './bulk.ts';
 import { createIdempotency } from './idempotency.ts';
 import { openApi } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
 import { referencePage } from './reference.ts';
 import type { Route } from './route.ts';
+import { bulkRoutes } from './routes/bulk.ts';
+import { directoryRoutes } from './routes/directory.ts';
+import { historyRoutes } from './routes/history.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { sessionRoutes } from './routes/sessions.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { prefix, serve } from './serve.ts';
 
 export interface Api {
@@ -26,7 +32,15 @@ const fresh = 5 * 60;
 export function createApi(ports: ApiPorts): Api {
   const { settings, present, vault } = ports;
   const idempotency = createIdempotency(ports);
-  const routes: Route[] = [...peopleRoutes(ports)];
+  const routes: Route[] = [
+    peopleRoutes,
+    settingsRoutes,
+    sessionRoutes,
+    historyRoutes,
+    directoryRoutes,
+    bulkRoutes,
+  ].flatMap((routesOf) => routesOf(ports));
+  ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;
   const served = serve(routes, {
     ...ports,

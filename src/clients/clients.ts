@@ -1,8 +1,18 @@
 import type { Actor, Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
-import { type Bus, type Clock, newId, Refusal, randomToken, sameBytes, sha256 } from '../platform/index.ts';
+import {
+  type Bus,
+  type CacheReads,
+  type Clock,
+  newId,
+  Refusal,
+  randomToken,
+  remembered,
+  type Stops,
+  sameBytes,
+  sha256,
+} from '../platform/index.ts';
 import { type ClientMetadata, usesSecret } from './metadata.ts';
-import { type CacheReads, remembered } from './remembered.ts';
 
 export interface ClientRecord {
   metadata: ClientMetadata;
@@ -46,8 +56,9 @@ export function createClients(options: {
   clock: Clock;
   events: Pick<Events, 'record'>;
   own?: readonly ClientMetadata[];
+  stops?: Stops;
 }): Clients {
-  const { db, bus, clock, events, own = [] } = options;
+  const { db, bus, clock, events, own = [], stops } = options;
   const isOwn = (clientId: string) => own.some(({ client_id }) => client_id === clientId);
 
   const load = async (where: string, params: unknown[]): Promise<ClientRecord[]> => {
@@ -70,6 +81,7 @@ export function createClients(options: {
   };
 
   const cache = remembered<ClientRecord>({
+    stops,
     bus,
     topic: 'client',
     load: async (clientId) => (await load('client_id = $1', [clientId]))[0],

@@ -1,6 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type Clock, Refusal } from '../platform/index.ts';
-import { type CacheReads, remembered } from './remembered.ts';
+import { type Bus, type CacheReads, type Clock, Refusal, remembered, type Stops } from '../platform/index.ts';
 
 /** An API that accepts our access tokens, named by its resource indicator (RFC 8707). */
 export interface ResourceServer {
@@ -60,10 +59,12 @@ export function createResourceServers(options: {
   bus: Bus;
   clock: Clock;
   own?: readonly ResourceServer[];
+  stops?: Stops;
 }): ResourceServers {
-  const { db, bus, clock, own = [] } = options;
+  const { db, bus, clock, own = [], stops } = options;
   const ownOf = (identifier: string) => own.find((server) => server.identifier === identifier);
   const cache = remembered<ResourceServer>({
+    stops,
     bus,
     topic: 'resource-server',
     load: async (identifier) => {

@@ -1,6 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { App } from '../app.ts';
 import type { Settings } from '../platform/config/index.ts';
+import type { Log } from '../platform/index.ts';
 
 export type Values = Record<string, string | boolean | string[] | undefined>;
 
@@ -8,6 +9,8 @@ export type Values = Record<string, string | boolean | string[] | undefined>;
 export interface Context {
   settings: Settings;
   app(): Promise<App>;
+  /** Where the database is, for what needs no more; starts the embedded one if there is no other. */
+  database(): Promise<{ url: string; log: Log }>;
   /** Positional arguments after the command's own words. */
   args: string[];
   values: Values;

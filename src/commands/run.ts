@@ -40,6 +40,7 @@ export async function run(argv: string[]): Promise<number> {
     const { result, lines } = await command.run({
       settings,
       app: house.app,
+      database: house.database,
       args: positionals.slice(command.name.split(' ').length),
       values: values as never,
     });
@@ -64,31 +65,30 @@ function told(error: unknown): { code: string; message: string; details: Record<
 
 /** The app on the database of the settings; the embedded server is shared with a Cardea that runs on it. */
 function openHouse(settings: Settings) {
-  let opened: Promise<{ app: App; stop(): Promise<void> }> | undefined;
+  const level = settings.log.level === 'info' ? 'warn' : settings.log.level;
+  // Standard output is the answer's alone: programs read it.
+  const log = createLog({ level, to: process.stderr });
+  let server: Promise<{ url: string; stop?(): Promise<void> }> | undefined;
+  let opened: Promise<App> | undefined;
+  const database = async () => {
+    const { url } = settings.database;
+    server ??= url ? Promise.resolve({ url }) : startEmbedded({ dataDir: resolve(settings.data), log, share: true });
+    return { url: (await server).url, log };
+  };
   const open = async () => {
-    const level = settings.log.level === 'info' ? 'warn' : settings.log.level;
-    // Standard output is the answer's alone: programs read it.
-    const log = createLog({ level, to: process.stderr });
-    const embedded = settings.database.url
-      ? undefined
-      : await startEmbedded({ dataDir: resolve(settings.data), log, share: true });
-    const { createApp } = await import('../app.ts');
-    const app = await createApp({ settings, databaseUrl: settings.database.url ?? embedded!.url, log });
-    return {
-      app,
-      async stop() {
-        await app.close();
-        await embedded?.stop();
-      },
-    };
+    const [{ createApp }, { url }] = await Promise.all([import('../app.ts'), database()]);
+    return createApp({ settings, databaseUrl: url, log });
   };
   return {
-    async app() {
+    database,
+    app() {
       opened ??= open();
-      return (await opened).app;
+      return opened;
     },
     async [Symbol.asyncDispose]() {
-      if (opened) await (await opened).stop();
+      // Why it could not be opened has been told already.
+      await (await opened?.catch(() => undefined))?.close();
+      await (await server)?.stop?.();
     },
   };
 }

@@ -209,7 +209,7 @@ describe.skipIf(!inject('redisUrl'))('counted in Redis', () => {
   let room: Awaited<ReturnType<typeof credentialsRoom>>;
   let redis: RedisConnection;
   beforeAll(async () => {
-    redis = connectRedis(inject('redisUrl'), silentLog);
+    redis = await connectRedis(inject('redisUrl'), silentLog);
     room = await credentialsRoom({ redis, settings: { limits: budgets } });
   });
   afterAll(async () => {
@@ -226,7 +226,7 @@ describe.skipIf(!inject('redisUrl'))('counted in Redis', () => {
 
 describe('while nobody can count', () => {
   it('no guess is allowed', async () => {
-    const redis = connectRedis('redis://127.0.0.1:1', silentLog);
+    const redis = await connectRedis('redis://127.0.0.1:1', silentLog);
     const room = await credentialsRoom({ redis });
     await expect(room.attempts.before(stranger())).rejects.toMatchObject({ kind: 'unavailable' });
     redis.disconnect();

@@ -2,9 +2,11 @@ import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
 import type { Sessions } from '../sessions/index.ts';
+import { createFormerAddresses } from '../users/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
+import { createEmailChanges, type EmailChanges } from './email-changes.ts';
 import { createFactors, type Factors } from './factors.ts';
 import type { Links, Ports } from './journeys.ts';
 import { createNotices, type Notices } from './notices.ts';
@@ -35,6 +37,7 @@ export interface Credentials {
   verification: Verification;
   resets: Resets;
   passwordChanges: PasswordChanges;
+  emailChanges: EmailChanges;
   totp: Totp;
   rememberedDevices: RememberedDevices;
   /** What people have, and which of it is asked of whom. */
@@ -52,12 +55,22 @@ type Needed = Pick<
   'issuer' | 'branding' | 'passwords' | 'passkeys' | 'tokens' | 'captcha' | 'limits' | 'registration' | 'mfa'
 >;
 
+/** Ways in that are another room's. */
+export interface Elsewhere {
+  has(userId: string): Promise<boolean>;
+  removeSince(userId: string, since: Date): Promise<void>;
+}
+
+const nowhere: Elsewhere = { has: async () => false, removeSince: async () => {} };
+
 /** How long an invitation is good, in seconds: people are on holiday. */
 const invitationLink = 14 * 24 * 60 * 60;
 
 /**
  * Every part of the room, built out of the settings.
  * @param options.fetch asks Have I Been Pwned, Turnstile and hCaptcha, when they are configured
+ * @param options.elsewhere ways into an account that are not this room's: by a provider. `has` is asked in the transaction that
+ *   takes a way in away, and holds back whoever else does so; `removeSince` when an owner says that it was not them
  * @param options.evenAnswer milliseconds that registering and asking for a reset take at least
  * @param options.hashingWaited called with the seconds each hash waited for its thread: for counting
  */
@@ -82,11 +95,19 @@ export function createCredentials(
     settings: Needed;
     fetch?: typeof globalThis.fetch;
     links?: Links;
+    elsewhere?: Elsewhere;
     evenAnswer?: number;
     hashingWaited?: ((seconds: number) => void) | undefined;
   },
 ): Credentials {
-  const { settings, fetch = globalThis.fetch, evenAnswer = 300, links = linksOf(settings.issuer), ...ground } = options;
+  const {
+    settings,
+    fetch = globalThis.fetch,
+    evenAnswer = 300,
+    elsewhere = nowhere,
+    links = linksOf(settings.issuer),
+    ...ground
+  } = options;
   const budgets = budgetsOf(settings.limits);
   const { argon2, hashingThreads, breachCheck, ...lengths } = settings.passwords;
   const cost = { memoryCost: argon2.memoryKib, timeCost: argon2.iterations, parallelism: argon2.parallelism };
@@ -112,7 +133,7 @@ export function createCredentials(
       allowedAaguids: settings.passkeys.allowedAaguids,
     },
     tell: (...notice) => notices.tell(...notice),
-    hasOtherWayIn: passwords.has,
+    hasOtherWayIn: async (userId) => (await passwords.has(userId)) || (await elsewhere.has(userId)),
   });
   const proofs = createProofs(ground);
   const attempts = createAttempts({ ...ground, budgets });
@@ -128,6 +149,7 @@ export function createCredentials(
     recoveryCodes,
     rememberedDevices,
     links,
+    elsewhere,
     resets: () => resets,
   });
   const secondFactors = createSecondFactors({
@@ -160,6 +182,7 @@ export function createCredentials(
     },
   };
   const resets = createResets(ports);
+  const formerAddresses = createFormerAddresses(ground);
 
   return {
     passwords,
@@ -173,6 +196,13 @@ export function createCredentials(
     verification: createVerification(ports),
     resets,
     passwordChanges: createPasswordChanges(ports),
+    emailChanges: createEmailChanges({
+      ...ports,
+      vault: ground.vault,
+      notices,
+      formerAddresses,
+      undoSeconds: settings.tokens.emailUndo,
+    }),
     totp,
     rememberedDevices,
     factors,
@@ -182,6 +212,7 @@ export function createCredentials(
       while ((await proofs.sweep()) > 0);
       await rememberedDevices.tidy();
       await notices.tidy();
+      await formerAddresses.tidy();
     },
     close: () => passwords.close(),
   };
@@ -215,5 +246,7 @@ function linksOf(issuer: string): Links {
     register: () => to('/'),
     forgot: () => to('/account/forgot'),
     notMe: (token) => to('/account/not-me', { token }),
+    changeEmail: (token) => to('/account/email/confirm', { token }),
+    undoEmail: (token) => to('/account/email/undo', { token }),
   };
 }

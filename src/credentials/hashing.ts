@@ -40,14 +40,16 @@ export interface Hashing {
 /**
  * @param options.threads default: one a core. Each needs the memory of one hash while it works
  * @param options.queue most that wait for a thread; more would only be answered after the person has gone
+ * @param options.rest seconds after which a thread that has nothing to do is ended: it holds some 10 MB
  * @param options.waited called with the seconds each job waited for its thread
  */
 export function createHashing(
-  options: { threads?: number; queue?: number; waited?: ((seconds: number) => void) | undefined } = {},
+  options: { threads?: number; queue?: number; rest?: number; waited?: ((seconds: number) => void) | undefined } = {},
 ): Hashing {
-  const { threads = availableParallelism(), queue = 256, waited } = options;
+  const { threads = availableParallelism(), queue = 256, rest = 60, waited } = options;
   const waiting: Waiting[] = [];
   const idle: Worker[] = [];
+  const resting = new WeakMap<Worker, NodeJS.Timeout>();
   const workers = new Set<Worker>();
   let closed = false;
 
@@ -67,6 +69,25 @@ export function createHashing(
     return worker;
   };
 
+  /** The thread that worked last is taken first, so that those that are too many come to their end. */
+  const layDown = (worker: Worker): void => {
+    idle.push(worker);
+    const end = () => {
+      // It may have ended by itself meanwhile.
+      if (!idle.includes(worker)) return;
+      idle.splice(idle.indexOf(worker), 1);
+      workers.delete(worker);
+      void worker.terminate();
+    };
+    resting.set(worker, setTimeout(end, rest * 1000).unref());
+  };
+
+  const pickUp = (): Worker | undefined => {
+    const worker = idle.pop();
+    if (worker) clearTimeout(resting.get(worker));
+    return worker;
+  };
+
   const give = (worker: Worker, { job, since, resolve, reject }: Waiting): void => {
     waited?.((performance.now() - since) / 1000);
     const settle = () => {
@@ -76,7 +97,7 @@ export function createHashing(
       settle();
       const next = waiting.shift();
       if (next) give(worker, next);
-      else idle.push(worker);
+      else layDown(worker);
       if ('fault' in answer) reject(new Error(answer.fault));
       else resolve(answer.result);
     };
@@ -97,7 +118,7 @@ export function createHashing(
   const run = (job: HashingJob): Promise<string | boolean> =>
     new Promise((resolve, reject) => {
       const one = { job, since: performance.now(), resolve, reject };
-      const worker = idle.pop() ?? (workers.size < threads ? start() : undefined);
+      const worker = pickUp() ?? (workers.size < threads ? start() : undefined);
       if (closed) reject(busy());
       else if (worker) give(worker, one);
       else if (waiting.length < queue) waiting.push(one);

@@ -12,6 +12,7 @@ export type { CaptchaChallenge } from './captcha-provider.ts';
 export { widgetHosts } from './captcha-siteverify.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
+export type { EmailChanges } from './email-changes.ts';
 export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
 export type { Cost, HashingLoad } from './hashing.ts';
 export type { Asker, Links } from './journeys.ts';

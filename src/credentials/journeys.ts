@@ -27,6 +27,8 @@ export interface Links {
   register(): string;
   forgot(): string;
   notMe(token: string): string;
+  changeEmail(token: string): string;
+  undoEmail(token: string): string;
 }
 
 /** The browser and the person at the other end, as far as letters and the journal need them. */

@@ -33,6 +33,14 @@ export interface Notices {
    * @throws Refusal `notice.link_refused` (invalid): unknown, used or expired
    */
   lock(input: { link: string; ip: string; locale: string }): Promise<void>;
+  /**
+   * The same for a link of another kind, in the open transaction.
+   * @param input.since what was made then or later ends
+   * @returns the person; undefined when there is none who could be locked out
+   */
+  lockOut(input: { userId: string; since: Date; ip: string }): Promise<User | undefined>;
+  /** The letter for a new password, after {@link lockOut} has committed. */
+  sendRecovery(user: Pick<User, 'email'>, asker: { ip: string; locale: string }): Promise<void>;
   tidy(): Promise<void>;
 }
 
@@ -74,7 +82,13 @@ export function createNotices(deps: {
     return links.notMe(token);
   };
 
-  const stop = async (userId: string, since: Date, ip: string): Promise<User | undefined> => {
+  const lockOut: Notices['lockOut'] = async ({ userId, since: told, ip }) => {
+    const since = secondsAfter(told, -leadSeconds);
+    // The other letters told of the same trouble: each would end the owner's recovery anew.
+    await db.query('update security_notice set used_at = $2 where user_id = $1 and used_at is null', [
+      userId,
+      clock.now(),
+    ]);
     const user = await users.byId(userId);
     if (!user || user.isStopped()) return undefined;
     // Anonymous: whoever holds the link need not be the owner.
@@ -86,13 +100,32 @@ export function createNotices(deps: {
     await deps.proofs.revoke(userId);
     await deps.rememberedDevices.forgetAll(userId);
     await deps.recoveryCodes.remove(userId, { since });
-    await db.query('delete from passkey where user_id = $1 and created_at >= $2', [userId, since]);
+    const passkeys = await db.query<{ id: string }>(
+      'delete from passkey where user_id = $1 and created_at >= $2 returning id',
+      [userId, since],
+    );
+    for (const { id } of passkeys) {
+      const data = { kind: 'passkey', credential: id };
+      await events.record({ type: 'credential.removed', ...by, subject: userId, data });
+    }
     await events.record({ type: 'user.locked', ...by, subject: userId });
     return user;
   };
 
+  const sendRecovery: Notices['sendRecovery'] = async ({ email }, { ip, locale }) => {
+    if (!email) return;
+    try {
+      await deps.resets().request({ email, ip, locale });
+    } catch (error) {
+      // Too many letters there: the page leads to where one is asked for later.
+      if (!(error instanceof Refusal && error.kind === 'limited')) throw error;
+    }
+  };
+
   return {
     link,
+    lockOut,
+    sendRecovery,
 
     async tell(user, what, { locale, ip, userAgent }) {
       if (!user.email) return;
@@ -125,20 +158,9 @@ export function createNotices(deps: {
           [sha256(token), now],
         );
         if (!used) throw refused();
-        // The other letters told of the same trouble: each would end the owner's recovery anew.
-        await db.query('update security_notice set used_at = $2 where user_id = $1 and used_at is null', [
-          used.user_id,
-          now,
-        ]);
-        return stop(used.user_id, secondsAfter(new Date(used.sent_at), -leadSeconds), ip);
+        return lockOut({ userId: used.user_id, since: new Date(used.sent_at), ip });
       });
-      if (!user?.email) return;
-      try {
-        await deps.resets().request({ email: user.email, ip, locale });
-      } catch (error) {
-        // Too many letters there: the page leads to where one is asked for later.
-        if (!(error instanceof Refusal && error.kind === 'limited')) throw error;
-      }
+      if (user) await sendRecovery(user, { ip, locale });
     },
 
     async tidy() {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import { hashSync } from '@node-rs/argon2';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { credentialsRoom } from '../../test/support/credentials.ts';
 import { newId, silentLog, systemClock } from '../platform/index.ts';
 import { type Cost, createHashing } from './hashing.ts';
@@ -161,6 +162,16 @@ describe('the hashing threads', () => {
     const failed = await hashing.verify('no hash', 'a secret password').catch((error: Error) => error);
     expect(failed).toBeInstanceOf(Error);
     expect(String(failed)).not.toContain('secret');
+    expect(await hashing.hash('a password', cheap)).toContain('$argon2id$');
+    await hashing.close();
+  });
+
+  it('end when they had nothing to do for a while, and start again for the next', async () => {
+    const hashing = createHashing({ threads: 2, rest: 0.02 });
+    const ended = vi.spyOn(Worker.prototype, 'terminate');
+    await Promise.all([1, 2].map(() => hashing.hash('a password', cheap)));
+    await expect.poll(() => ended.mock.calls.length, { timeout: 5_000 }).toBe(2);
+    expect(hashing.load()).toMatchObject({ working: 0 });
     expect(await hashing.hash('a password', cheap)).toContain('$argon2id$');
     await hashing.close();
   });

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, type Log, Refusal, randomToken } from '../platform/index.ts';
+import { type Clock, type Log, Refusal } from '../platform/index.ts';
 import { type Cost, createHashing, type HashingLoad } from './hashing.ts';
-import { assertUsable, isOutdated } from './phc.ts';
+import { assertUsable, isOutdated, phcOf } from './phc.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 10 ms. */
 export const defaultCost: Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -60,15 +61,11 @@ export function createPasswords(options: {
   const { db, clock, log, settings = {}, hashingWaited } = options;
   const cost = settings.cost ?? defaultCost;
   const hashing = createHashing({ ...settings, waited: hashingWaited });
-  /** What a password is checked against when there is none: made once, of nothing anybody knows. */
-  let dummy: Promise<string> | undefined;
-  const decoy = (): Promise<string> => {
-    dummy ??= hashing.hash(randomToken(), cost).catch((error: unknown) => {
-      dummy = undefined;
-      throw error;
-    });
-    return dummy;
-  };
+  /**
+   * What a password is checked against when there is none. It takes as long as any other and fits no password that
+   * could be found, as nothing was hashed for it: so that no thread is started before somebody signs in.
+   */
+  const decoy = phcOf(cost, randomBytes(16), randomBytes(32));
 
   const stored = async (userId: string): Promise<string | undefined> =>
     (await db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash;
@@ -104,7 +101,7 @@ export function createPasswords(options: {
     async check(userId, password) {
       const found = await stored(userId ?? nobody);
       const spelled = normalisePassword(password);
-      const matches = await hashing.verify(found ?? (await decoy()), spelled);
+      const matches = await hashing.verify(found ?? decoy, spelled);
       if (!matches || found === undefined || userId === undefined) return false;
       // What was cut off must not have been what made it wrong.
       if (password.length > mostUnits) return false;
@@ -133,7 +130,5 @@ export function createPasswords(options: {
     hashingLoad: () => hashing.load(),
     close: () => hashing.close(),
   };
-  // The first stranger must not take longer than the second.
-  decoy().catch((error: unknown) => log.debug({ err: error }, 'no hash to compare strangers with yet'));
   return passwords;
 }

@@ -24,6 +24,12 @@ export function readPhc(phc: string): Phc | undefined {
   };
 }
 
+const unpadded = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '');
+
+/** An argon2id hash in PHC string format, of parts made elsewhere. */
+export const phcOf = ({ memoryCost, timeCost, parallelism }: Cost, salt: Buffer, hash: Buffer): string =>
+  `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${unpadded(salt)}$${unpadded(hash)}`;
+
 /** Whether the hash was made otherwise than we make them now. */
 export function isOutdated(phc: string, cost: Cost): boolean {
   const found = readPhc(phc);

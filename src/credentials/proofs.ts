@@ -11,7 +11,7 @@ import {
   type Vault,
 } from '../platform/index.ts';
 
-export type ProofPurpose = 'verify_email' | 'reset_password' | 'choose_password';
+export type ProofPurpose = 'verify_email' | 'reset_password' | 'choose_password' | 'change_email';
 
 /** What goes into a letter, and what stays in the browser that asked for it. */
 export interface IssuedProof {

@@ -81,11 +81,17 @@ export function createRegistration(ports: Ports): Registration {
 
       return evenly(settings.evenAnswer, async () => {
         const prepared = password === undefined ? undefined : await passwords.prepare(password);
-        const handle = await make(prepared).catch((error: unknown) => {
+        const ifTaken =
+          <T>(instead: () => T) =>
+          (error: unknown): T => {
+            if (error instanceof Refusal && error.code === 'user.email_taken') return instead();
+            throw error;
+          };
+        const handle = await make(prepared)
           // Somebody registered the same address at the same moment: now it is one that has an account.
-          if (error instanceof Refusal && error.code === 'user.email_taken') return make(prepared);
-          throw error;
-        });
+          .catch(ifTaken(() => make(prepared)))
+          // Nobody has it, and yet it is kept for who gave it up lately: no letter, and the same page.
+          .catch(ifTaken(() => input.handle ?? proofs.decoy()));
         return { handle };
       });
     },

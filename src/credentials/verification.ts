@@ -3,6 +3,7 @@ import { isEmail } from '../users/index.ts';
 import { evenly } from './even.ts';
 import {
   type Asker,
+  type By,
   byThemselves,
   countCode,
   countLetter,
@@ -21,6 +22,11 @@ export interface Verification {
    * @throws Refusal `limit.exceeded`, `mail.too_many` (limited), `user.unknown` (missing)
    */
   send(input: Asker & { userId: string }): Promise<{ handle: string; expiresAt: Date }>;
+  /**
+   * An administrator has them sent, to many perhaps: only what one recipient gets is counted. In the open transaction.
+   * @throws Refusal `user.unknown` (missing), `mail.too_many` (limited)
+   */
+  ask(input: { userId: string; locale: string; by: By }): Promise<void>;
   /**
    * Sends them to an address whose link has died, if an account waits for it to be proved: the same answer after the same
    * time whether one does.
@@ -50,7 +56,7 @@ export interface Verification {
 }
 
 export function createVerification(ports: Ports): Verification {
-  const { db, users, proofs, events, links, settings } = ports;
+  const { db, users, proofs, events, mail, links, settings } = ports;
   const purpose = 'verify_email';
 
   const confirm = (proof: Proof, { ip, locale }: Pick<Asker, 'ip' | 'locale'>) =>
@@ -89,6 +95,17 @@ export function createVerification(ports: Ports): Verification {
       await countLetter(ports, ip, to);
       return letter({ userId, to, ip, locale, handle, resume });
     },
+
+    ask: ({ userId, locale, by }) =>
+      db.transact(async () => {
+        const user = await users.byId(userId);
+        if (!user?.email || user.isStopped()) throw new Refusal('user.unknown', { kind: 'missing' });
+        const ttl = settings.verificationLink;
+        const { link, code } = await proofs.issue({ userId, purpose, email: user.email, ttl });
+        const params = { link: links.verify(link), code, minutes: minutes(ttl) };
+        await mail.send('verify-address', { to: user.email, locale: user.locale ?? locale, params });
+        await events.record({ type: 'credential.verification_requested', ...by, subject: userId });
+      }),
 
     async sendTo({ email, ip, locale }) {
       if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });

@@ -18,6 +18,7 @@ export interface Catalogue {
   /** Somebody with the link of a notice said that it was not the owner. */
   'user.locked': null;
   'user.recovered': StateChange;
+  'user.email_change_requested': null;
   'user.email_changed': null;
   'user.email_verified': null;
   'user.administrator_granted': null;

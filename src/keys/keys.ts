@@ -1,9 +1,16 @@
 import type { JWK } from 'jose';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type Clock, type Log, sha256, type Vault } from '../platform/index.ts';
+import { type Bus, type Clock, type Log, type Stops, sha256, type Vault } from '../platform/index.ts';
 import { type JwksResponse, jwksResponse } from './jwks.ts';
-import { createRotation, type KeySettings, keysChanged, type Rotated, type RotateOptions } from './rotation.ts';
+import {
+  createRotation,
+  type KeySettings,
+  keysChanged,
+  keysStopped,
+  type Rotated,
+  type RotateOptions,
+} from './rotation.ts';
 import { inSigningOrder, type KeyRow, nextChange, type Stage, stageAt } from './stages.ts';
 import { openKey, type StoredKey, standingKeys } from './store.ts';
 
@@ -40,6 +47,8 @@ export interface Keys {
   rotateIfDue(): Promise<Rotated[]>;
   /** Seals every private key anew under the newest secret. @returns how many were not */
   reseal(): Promise<number>;
+  /** Sees to it that {@link find} knows of every key that was ended before the caller's last `stops.catchUp`. */
+  catchUp(): Promise<void>;
   /** Reads the database now. */
   refresh(): Promise<void>;
 }
@@ -56,8 +65,9 @@ export function createKeys(deps: {
   log: Log;
   events: Pick<Events, 'record'>;
   settings: KeySettings;
+  stops?: Stops;
 }): Keys {
-  const { db, vault, clock, bus, log, settings } = deps;
+  const { db, vault, clock, bus, log, settings, stops } = deps;
   if (settings.publishAhead < 2 * settings.jwksMaxAge) {
     throw new Error('a signing key must be published for at least twice the time the JWKS may be cached');
   }
@@ -73,6 +83,9 @@ export function createKeys(deps: {
   let lastLookup = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let running = false;
+  let loadedAt = Number.NEGATIVE_INFINITY;
+  let loading: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
 
   const derive = (): CurrentKeys => {
     const now = clock.now();
@@ -118,10 +131,12 @@ export function createKeys(deps: {
   /** @param strict a key that cannot be opened is an error, not a log line */
   const load = async (strict = false) => {
     const turn = ++asked;
+    const at = performance.now();
     const fresh = await standingKeys(db, clock.now());
     // Answers may come back out of order; an older one must not undo a newer.
     if (turn < answered) return;
     answered = turn;
+    loadedAt = at;
     for (const key of fresh) {
       try {
         open(key);
@@ -201,6 +216,18 @@ export function createKeys(deps: {
       return rotated;
     },
     reseal: rotation.reseal,
+    async catchUp() {
+      if (!stops || stops.mayUse(loadedAt, [keysStopped])) return;
+      // One that is under way may have begun before the key was ended: all wait for the one after it.
+      next ??= loading
+        .catch(() => {})
+        .then(() => {
+          next = undefined;
+          loading = load();
+          return loading;
+        });
+      await next;
+    },
     refresh: () => load(),
   };
 }

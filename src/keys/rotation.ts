@@ -1,11 +1,13 @@
 import type { Actor, Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type Clock, Refusal, secondsAfter, type Vault } from '../platform/index.ts';
+import { type Bus, type Clock, Refusal, type Stops, secondsAfter, type Vault } from '../platform/index.ts';
 import { stageAt } from './stages.ts';
 import { insertKey, keyContext, makeKey, openKey, type StoredKey, standingKeys } from './store.ts';
 
 /** The topic on the bus that says that keys changed. */
 export const keysChanged = 'keys';
+/** The name under which it is told that a key ended before its time. */
+export const keysStopped = 'keys';
 
 /** All times in seconds. */
 export interface KeySettings {
@@ -55,8 +57,9 @@ export function createRotation(deps: {
   bus: Pick<Bus, 'publish'>;
   events: Pick<Events, 'record'>;
   settings: KeySettings;
+  stops?: Stops;
 }) {
-  const { db, vault, clock, bus, events, settings } = deps;
+  const { db, vault, clock, bus, events, settings, stops } = deps;
 
   const standing = async (alg: string) => (await standingKeys(db, clock.now())).filter((key) => key.alg === alg);
 
@@ -89,8 +92,10 @@ export function createRotation(deps: {
       // Asked twice, or by two processes at once: the key made first is the next one.
       if (waiting && !immediately) return { alg, kid: waiting.kid, signsFrom: waiting.signsFrom };
       const signsFrom = immediately || keys.length === 0 ? now : secondsAfter(now, settings.publishAhead);
-      if (immediately) await end(keys, now, now, true);
-      else await end(keys, signsFrom, secondsAfter(signsFrom, settings.retireAfter));
+      if (immediately) {
+        stops?.mark(keysStopped);
+        await end(keys, now, now, true);
+      } else await end(keys, signsFrom, secondsAfter(signsFrom, settings.retireAfter));
       await add(fresh, signsFrom, actor);
       await events.record({ type: 'key.rotated', actor, reason, data: { kid: fresh.kid, alg, immediately } });
       return { alg, kid: fresh.kid, signsFrom };

@@ -7,6 +7,12 @@ export interface Letters {
   'verify-address': Proof;
   /** Someone registered with an address that has an account already; the page they saw says nothing of it. */
   'account-exists': { link: string };
+  /** Somebody wants this to be the address of their account. */
+  'change-address': Proof;
+  /** The same with an address that has an account already; the page they saw says nothing of it. */
+  'address-taken': { link: string };
+  /** To the address that was given up; `minutes`: for how long it can be taken back. */
+  'address-changed': { when: Date; link: string; minutes: number };
   /** Someone asked for a new password. */
   'reset-password': Proof;
   /** An administrator made the account. */
@@ -48,6 +54,8 @@ interface Proof {
 export const askedFor: ReadonlySet<LetterName> = new Set([
   'verify-address',
   'account-exists',
+  'change-address',
+  'address-taken',
   'reset-password',
   'choose-password',
 ]);

@@ -14,6 +14,9 @@ const samples: { [L in LetterName]: Letters[L] } = {
   'choose-password': { link: proof.link },
   welcome: { link: proof.link },
   'password-changed': { when: new Date('2026-03-04T05:06:00Z'), link: proof.link },
+  'change-address': proof,
+  'address-taken': { link: proof.link },
+  'address-changed': { when: new Date('2026-03-04T05:06:00Z'), link: proof.link, minutes: 20_160 },
   'security-notice': {
     what: 'totp-added',
     when: new Date('2026-03-04T05:06:00Z'),

@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import { Undeliverable } from '../events/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -17,7 +17,7 @@ export interface SmtpOptions {
 export function createSmtpTransport({ url, patienceSeconds = 20 }: SmtpOptions): Transport {
   const { username, protocol, searchParams } = new URL(url);
   const patience = patienceSeconds * 1_000;
-  const smtp = createTransport({
+  const options = {
     url,
     pool: true,
     maxConnections: 5,
@@ -31,12 +31,18 @@ export function createSmtpTransport({ url, patienceSeconds = 20 }: SmtpOptions):
     ...(username && protocol === 'smtp:' && !searchParams.has('requireTLS') ? { requireTLS: true } : {}),
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
+  } as const;
+  /** Loaded for the first letter. */
+  let opened: Promise<Transporter> | undefined;
+  const open = () => {
+    opened ??= import('nodemailer').then(({ createTransport }) => createTransport(options));
+    return opened;
+  };
 
   return {
     async send(letter, signal) {
       try {
-        await smtp.sendMail({
+        await (await open()).sendMail({
           from: letter.from,
           // An object is taken as one address, whatever stands in it; a string would be parsed as a list.
           to: { name: '', address: letter.to },
@@ -57,7 +63,7 @@ export function createSmtpTransport({ url, patienceSeconds = 20 }: SmtpOptions):
         throw isFinal(error) ? new Undeliverable((error as Error).message, { cause: error }) : error;
       }
     },
-    close: async () => smtp.close(),
+    close: async () => (await opened)?.close(),
   };
 }
 

@@ -1,7 +1,12 @@
-import type { Middleware } from 'koa';
 import type { Event } from '../events/index.ts';
 import type { ProtocolMeasure } from '../oidc/index.ts';
-import { createMetrics, createRouteOf, type Metrics, measureRequests } from '../platform/metrics/index.ts';
+import {
+  createMetrics,
+  createRouteOf,
+  type Metrics,
+  measureRequests,
+  type RequestMeasure,
+} from '../platform/metrics/index.ts';
 import { countEvents } from './happenings.ts';
 import { measureProtocol } from './protocol.ts';
 import { type Stores, watchStores } from './stores.ts';
@@ -16,7 +21,7 @@ export interface Measures {
   /** Seconds a password waited for a hashing thread. */
   hashingWaited: (seconds: number) => void;
   /** Counts requests. @param paths of every route, as the routers spell them */
-  requests(paths: readonly string[]): Middleware;
+  requests(paths: readonly string[]): RequestMeasure;
   /** Has how things stand read at each scrape; once, when the rooms are built. */
   watch(rooms: Stores & Work): void;
 }

@@ -1,5 +1,5 @@
-import type { CacheReads } from '../clients/index.ts';
 import type { HashingLoad } from '../credentials/index.ts';
+import type { CacheReads } from '../platform/index.ts';
 import type { Metrics } from '../platform/metrics/index.ts';
 
 export interface Work {

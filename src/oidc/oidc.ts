@@ -69,6 +69,8 @@ export interface Oidc {
   certificateOf: CertificateOf;
   /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
   validateClient(metadata: ClientMetadata): void;
+  /** The name by which an application knows an account: pairwise, if the application is. */
+  subjectOf(accountId: string, clientId: string): Promise<string>;
   /** The outbox's consumer for {@link logoutTopic}. */
   deliverLogout(ended: EndedAuthorization): Promise<void>;
 }
@@ -175,6 +177,11 @@ export function createOidc(ports: OidcPorts): Oidc {
         const problem = (error as { error_description?: string }).error_description ?? (error as Error).message;
         throw new Refusal('client.metadata_invalid', { kind: 'invalid', details: { problem }, cause: error });
       }
+    },
+    async subjectOf(accountId, clientId) {
+      if ((await clients.find(clientId))?.metadata.subject_type !== 'pairwise') return accountId;
+      const client = await engine.provider.Client.find(clientId);
+      return ports.pairwise(undefined, accountId, client as never);
     },
     deliverLogout: (ended) => deliverLogout(engine.provider, ended),
   };

@@ -3,6 +3,7 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  hash,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
@@ -12,11 +13,11 @@ import {
 export const randomToken = (bytes = 32): string => randomBytes(bytes).toString('base64url');
 
 /** How a token of full entropy is stored: base64url SHA-256. (Guessable values need {@link Vault.mac}.) */
-export const sha256 = (text: string): string => createHash('sha256').update(text).digest('base64url');
+export const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 /** Compares in constant time; hashing first makes the lengths equal. */
 export const sameBytes = (a: string, b: string): boolean =>
-  timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+  timingSafeEqual(hash('sha256', a, 'buffer'), hash('sha256', b, 'buffer'));
 
 let lastMillisecond = 0;
 let sequence = 0;

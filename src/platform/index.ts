@@ -6,3 +6,6 @@ export { addressKey, type Budget, type Count, createLimits, type Limits } from '
 export { createLog, type Log, silentLog } from './log.ts';
 export { connectRedis, type RedisConnection } from './redis.ts';
 export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';
+export { type CacheReads, type Remembered, remembered } from './remembered.ts';
+export { settleAfterStart } from './settle.ts';
+export { createStops, type Stops } from './stops/index.ts';

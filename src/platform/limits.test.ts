@@ -14,6 +14,7 @@ beforeAll(async () => {
   pool = new Pool({ connectionString: database.url });
   // The database is dropped under connections that are just closing.
   pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('error', () => {});
   drop = database.drop;
 });
 afterAll(async () => {
@@ -42,7 +43,7 @@ let redis: RedisConnection | undefined;
 afterAll(() => void redis?.disconnect());
 const openRedis = (url: string) => async (): Promise<Store> => {
   redis?.disconnect();
-  const connection = connectRedis(url, silentLog);
+  const connection = await connectRedis(url, silentLog);
   redis = connection;
   const nodes = () => ('nodes' in connection ? connection.nodes('master') : [connection]);
   const allKeys = async () => (await Promise.all(nodes().map((node) => node.keys('limit:*')))).flat();

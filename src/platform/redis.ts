@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Log } from './log.ts';
 
 export type RedisConnection = Redis | Cluster;
@@ -7,7 +7,9 @@ export type RedisConnection = Redis | Cluster;
  * Connects to Redis.
  * @param url `redis://` or `rediss://` for one server; several, separated by commas, are nodes of a Cluster
  */
-export function connectRedis(url: string, log: Log): RedisConnection {
+export async function connectRedis(url: string, log: Log): Promise<RedisConnection> {
+  // Loaded only where there is a Redis.
+  const { Cluster, Redis } = await import('ioredis');
   const nodes = url.split(',').map((node) => node.trim());
   const common = { enableAutoPipelining: true, maxRetriesPerRequest: 2, commandTimeout: 3_000, connectTimeout: 3_000 };
   const first = new URL(nodes[0]!);

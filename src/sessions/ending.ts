@@ -1,4 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
+import type { Stops } from '../platform/index.ts';
 import type { createGrants } from './grants.ts';
 import { applicationsOf, type createRegistry, type Ended, type SessionRecord } from './registry.ts';
 
@@ -13,8 +14,9 @@ export function createEnding(deps: {
   db: Db;
   grants: ReturnType<typeof createGrants>;
   registry: ReturnType<typeof createRegistry>;
+  stops?: Stops | undefined;
 }) {
-  const { db, grants, registry } = deps;
+  const { db, grants, registry, stops } = deps;
   const listeners: EndedListener[] = [];
 
   const tell = async (ended: Ended[], reason: string): Promise<Ended[]> => {
@@ -30,9 +32,10 @@ export function createEnding(deps: {
 
     endSession: (uid: string, reason: string): Promise<Ended[]> =>
       db.transact(async () => {
-        const sessions = await registry.end('uid = $3', [uid], reason);
+        const sessions = await registry.end('uid = $3', [uid], reason, `session:${uid}`);
         const bound = sessions.flatMap((session) => grantIds(session, { offline: false }));
-        if (bound.length > 0) await grants.end('id = any($3)', [bound], reason);
+        const names = bound.map((id) => `grant:${id}`);
+        if (bound.length > 0) await grants.end('id = any($3)', [bound], reason, names);
         return tell(applications(sessions), reason);
       }),
 
@@ -44,25 +47,30 @@ export function createEnding(deps: {
           'account_id = $3 and uid is distinct from $4',
           [accountId, except ?? null],
           reason,
+          `holder:${accountId}`,
         );
-        await grants.end('account_id = $3 and id <> all($4::text[])', [accountId, keptGrants], reason);
+        // Whether they held anything or not: what is remembered of the person's own standing goes by this name too.
+        stops?.mark(`holder:${accountId}`);
+        await grants.end('account_id = $3 and id <> all($4::text[])', [accountId, keptGrants], reason, []);
         return tell(applications(sessions), reason);
       }),
 
     async endGrant(grantId: string, reason: string): Promise<boolean> {
-      return (await grants.end('id = $3', [grantId], reason)) === 1;
+      return (await grants.end('id = $3', [grantId], reason, [`grant:${grantId}`])) === 1;
     },
 
     endClient: (clientId: string, reason: string): Promise<void> =>
       db.transact(async () => {
-        await grants.end('client_id = $3', [clientId], reason);
+        await grants.end('client_id = $3', [clientId], reason, [`holdings-of:${clientId}`]);
         await db.query('delete from registration_token where client_id = $1', [clientId]);
         await registry.forgetClient(clientId);
       }),
 
     /** The engine ends a session at sign-out; it has ended the session's grants before. */
     signOut: (uid: string): Promise<Ended[]> =>
-      db.transact(async () => tell(applications(await registry.end('uid = $3', [uid], 'signed_out')), 'signed_out')),
+      db.transact(async () =>
+        tell(applications(await registry.end('uid = $3', [uid], 'signed_out', `session:${uid}`)), 'signed_out'),
+      ),
 
     leave: (left: Ended[], change: () => Promise<void>): Promise<void> =>
       db.transact(async () => {

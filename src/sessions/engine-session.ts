@@ -2,7 +2,15 @@ import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider';
 import { type Clock, secondsAfter, sha256 } from '../platform/index.ts';
 import type { KeyValue } from '../platform/kv/index.ts';
 import { graceSeconds } from './artifacts.ts';
-import type { Authorization, Authorizations, Changes, createRegistry, Ended, SessionRecord } from './registry.ts';
+import {
+  type Authorization,
+  type Authorizations,
+  type Changes,
+  type createRegistry,
+  type Ended,
+  isChange,
+  type SessionRecord,
+} from './registry.ts';
 
 /** How long a rotated session id still leads to its session, for the requests that were under way with it. */
 const aliasSeconds = 30;
@@ -160,8 +168,6 @@ function changesSince(before: AsRead | undefined, authorizations: Authorizations
     removed: [...(before?.authorizations.keys() ?? [])].filter((clientId) => !(clientId in authorizations)),
   };
 }
-
-const isChange = ({ set, removed }: Changes): boolean => removed.length > 0 || Object.keys(set).length > 0;
 
 const partsLeft = (
   before: AsRead,

@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, secondsAfter, sha256 } from '../platform/index.ts';
+import { type Clock, remembered, type Stops, secondsAfter, sha256 } from '../platform/index.ts';
 import { type GrantDocument, mergeGrants, words } from './grant-document.ts';
 
 /** A grant that stands, as lists show it. */
@@ -13,6 +13,13 @@ export interface GrantSummary {
   /** Granted OpenID scopes, and scopes by resource server. */
   scopes: string[];
   resourceScopes: Record<string, string[]>;
+}
+
+/** What others need to know of a grant that stands. */
+export interface GrantFacts {
+  accountId: string;
+  clientId: string;
+  expiresAt: Date;
 }
 
 const none = async () => undefined;
@@ -36,16 +43,37 @@ export function createGrants(deps: {
   mayHold: (accountId: string) => Promise<boolean>;
   /** For so long after its use a refresh token presented again is a retry, not a theft. */
   refreshReplaySeconds: number;
+  stops?: Stops | undefined;
 }) {
-  const { db, clock, mayHold, refreshReplaySeconds } = deps;
+  const { db, clock, mayHold, refreshReplaySeconds, stops } = deps;
 
-  const end = async (where: string, params: unknown[], reason: string): Promise<number> => {
-    const rows = await db.query(
-      `update authorization_grant set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning 1`,
-      [clock.now(), reason, ...params],
-    );
-    return rows.length;
-  };
+  /** @param names what is remembered of them */
+  const end = (where: string, params: unknown[], reason: string, names: readonly string[]): Promise<number> =>
+    db.transact(async () => {
+      const rows = await db.query(
+        `update authorization_grant set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning 1`,
+        [clock.now(), reason, ...params],
+      );
+      if (rows.length > 0) stops?.mark(...names);
+      return rows.length;
+    });
+
+  const standing = remembered<GrantFacts>({
+    stops,
+    topic: 'grant',
+    alsoUnder: ({ accountId, clientId }) => [`holder:${accountId}`, `holdings-of:${clientId}`],
+    keepMissing: false,
+    maxAge: 30_000,
+    most: 50_000,
+    async load(id) {
+      const [row] = await db.query<{ account_id: string; client_id: string; expires_at: string }>(
+        `select account_id, client_id, expires_at from authorization_grant where id = $1 and ended_at is null`,
+        [id],
+        'grant-facts',
+      );
+      return row && { accountId: row.account_id, clientId: row.client_id, expiresAt: new Date(row.expires_at) };
+    },
+  });
 
   const grantAdapter: Adapter = {
     /** @throws InvalidGrant when the account may hold nothing, or the grant has ended meanwhile */
@@ -83,7 +111,7 @@ export function createGrants(deps: {
       return row && { ...row.payload, jti: id, exp: epoch(row.expires_at) };
     },
     async destroy(id) {
-      await end('id = $3', [id], reasonByRoute[Provider.ctx?.oidc?.route ?? ''] ?? 'ended');
+      await end('id = $3', [id], reasonByRoute[Provider.ctx?.oidc?.route ?? ''] ?? 'ended', [`grant:${id}`]);
     },
     consume: none,
     revokeByGrantId: none,
@@ -185,6 +213,8 @@ export function createGrants(deps: {
     grantAdapter,
     refreshTokenAdapter,
     end,
+    standing,
+    findRefreshToken,
     async refreshTokenUsedAt(token: string): Promise<Date | undefined> {
       const row = await findRefreshToken(token);
       return row?.consumed_at ? new Date(row.consumed_at) : undefined;

@@ -8,7 +8,7 @@
  */
 import type { Adapter } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import type { Clock, RedisConnection, Vault } from '../platform/index.ts';
+import type { CacheReads, Clock, RedisConnection, Stops, Vault } from '../platform/index.ts';
 import { createPostgresKeyValue, createRedisKeyValue } from '../platform/kv/index.ts';
 import { createFleetingAdapter, createReplayAdapter, fleetingModels } from './artifacts.ts';
 import { type CleanedUp, createCleanUp } from './clean-up.ts';
@@ -19,10 +19,22 @@ import { createGrants, type GrantSummary } from './grants.ts';
 import { createRegistrationTokenAdapter } from './registration-tokens.ts';
 import { type Authorization, createRegistry, type Ended, type SessionRecord } from './registry.ts';
 import { createRevokedJwts } from './revoked-jwts.ts';
+import { createTokens, type StoredToken, type Tokens } from './tokens.ts';
 import { tellUnavailable } from './unavailable.ts';
 
 export { StoreUnavailable } from './unavailable.ts';
-export type { Authorization, CleanedUp, Ended, EndedListener, Fleeting, GrantSummary, RequestFacts, SessionRecord };
+export type {
+  Authorization,
+  CleanedUp,
+  Ended,
+  EndedListener,
+  Fleeting,
+  GrantSummary,
+  RequestFacts,
+  SessionRecord,
+  StoredToken,
+  Tokens,
+};
 
 export interface Sessions {
   /** The engine's storage for a model (all but `Client`). A store out of reach becomes {@link StoreUnavailable}, 503. */
@@ -50,6 +62,10 @@ export interface Sessions {
   /** Revokes one JWT access token; the mark stays until `expiresAt`, the token's own `exp`. */
   revokeJwt(jti: string, expiresAt: Date): Promise<void>;
   isJwtRevoked(jti: string): Promise<boolean>;
+  /** Questions about tokens, answered from memory where nothing was stopped since; not without `stops`. */
+  tokens: Tokens;
+  /** How often they were, by what they were about. */
+  cacheReads: Readonly<Record<'grants' | 'sessions' | 'revoked_jwts', () => CacheReads>>;
 
   /**
    * Ends every session and grant of an account, in the caller's transaction if one is open. Whatever hung on them, in
@@ -75,6 +91,7 @@ export interface Sessions {
  *   them; it must lock the account against being stopped until that transaction ends
  * @param deps.refreshReplaySeconds for so long after its use a refresh token presented again does not look used to the
  *   engine, which therefore refuses it without ending the grant; who answers retries asks `refreshTokenUsedAt`
+ * @param deps.stops hears of each ending; by it what is remembered elsewhere is forgotten
  * @param deps.request what is known of the request at hand; by default read from the engine's context
  */
 export function createSessions(deps: {
@@ -84,14 +101,15 @@ export function createSessions(deps: {
   vault: Vault;
   mayHold: (accountId: string) => Promise<boolean>;
   refreshReplaySeconds?: number;
+  stops?: Stops;
   request?: () => RequestFacts;
 }): Sessions {
-  const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, request = currentRequest } = deps;
+  const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, stops, request = currentRequest } = deps;
   const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
-  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds });
-  const registry = createRegistry({ db, clock, mayHold });
-  const { signOut, leave, ...ending } = createEnding({ db, grants, registry });
-  const revokedJwts = createRevokedJwts({ db, clock });
+  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds, stops });
+  const registry = createRegistry({ db, clock, mayHold, stops });
+  const { signOut, leave, ...ending } = createEnding({ db, grants, registry, stops });
+  const revokedJwts = createRevokedJwts({ db, clock, stops });
   const cleanUp = createCleanUp({ db, clock });
 
   const build = (model: string): Adapter => {
@@ -136,6 +154,12 @@ export function createSessions(deps: {
     refreshTokenUsedAt: grants.refreshTokenUsedAt,
     revokeJwt: revokedJwts.revoke,
     isJwtRevoked: revokedJwts.isRevoked,
+    tokens: stops ? createTokens({ stops, clock, grants, registry, revokedJwts }) : (undefined as never),
+    cacheReads: {
+      grants: grants.standing.reads,
+      sessions: registry.standing.reads,
+      revoked_jwts: revokedJwts.known.reads,
+    },
     cleanUp: async () => ({ ...(await cleanUp()), fleeting: await kv.cleanUp() }),
   };
 }

@@ -1,6 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import type { Clock } from '../platform/index.ts';
+import { type Clock, remembered, type Stops } from '../platform/index.ts';
 
 /** What the engine keeps in a session for one application. */
 export interface Authorization {
@@ -55,6 +55,16 @@ export interface Changes {
   removed: string[];
 }
 
+export const isChange = ({ set, removed }: Changes): boolean => removed.length > 0 || Object.keys(set).length > 0;
+
+/** What others need to know of a session that lives. */
+export interface SessionFacts {
+  accountId: string;
+  expiresAt: Date;
+  /** By application. */
+  grants: ReadonlyMap<string, string | undefined>;
+}
+
 interface Row {
   uid: string;
   account_id: string;
@@ -80,10 +90,36 @@ const sessionEnded = () => new errors.AccessDenied('the session has ended');
  * One row for each session somebody signed in to, always in PostgreSQL: it decides whether the session lives, whoever
  * else still holds a copy, and an ended one stays ended however late a write arrives.
  */
-export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId: string) => Promise<boolean> }) {
-  const { db, clock, mayHold } = deps;
+export function createRegistry(deps: {
+  db: Db;
+  clock: Clock;
+  mayHold: (accountId: string) => Promise<boolean>;
+  stops?: Stops | undefined;
+}) {
+  const { db, clock, mayHold, stops } = deps;
+
+  const standing = remembered<SessionFacts>({
+    stops,
+    topic: 'session',
+    alsoUnder: ({ accountId }) => [`holder:${accountId}`],
+    keepMissing: false,
+    maxAge: 30_000,
+    most: 50_000,
+    async load(uid) {
+      const [row] = await db.query<Pick<Row, 'account_id' | 'expires_at' | 'authorizations'>>(
+        `select account_id, expires_at, authorizations from session where uid = $1 and ended_at is null`,
+        [uid],
+        'session-facts',
+      );
+      if (!row) return undefined;
+      const grants = Object.entries(row.authorizations).map(([clientId, { grantId }]) => [clientId, grantId] as const);
+      return { accountId: row.account_id, expiresAt: new Date(row.expires_at), grants: new Map(grants) };
+    },
+  });
 
   return {
+    standing,
+
     /**
      * A new session, or a stronger sign-in on one that lives.
      * @throws AccessDenied when the account may hold no session, or the session has ended
@@ -118,6 +154,8 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
           ],
         );
         if (rows.length === 0) throw sessionEnded();
+        // Another grant for an application ends what hung on the one before.
+        if (isChange(changes)) stops?.mark(`session:${signIn.uid}`);
       });
     },
 
@@ -126,12 +164,19 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
      * @throws AccessDenied when the session has ended
      */
     async update(uid: string, expiresAt: Date, changes: Changes): Promise<void> {
-      const rows = await db.query(
-        `update session set seen_at = $2, expires_at = $3, authorizations = (authorizations - $4::text[]) || $5::jsonb
-           where uid = $1 and ended_at is null returning 1`,
-        [uid, clock.now(), expiresAt, changes.removed, JSON.stringify(changes.set)],
-      );
-      if (rows.length === 0) throw sessionEnded();
+      const write = async () => {
+        const rows = await db.query(
+          `update session set seen_at = $2, expires_at = $3, authorizations = (authorizations - $4::text[]) || $5::jsonb
+             where uid = $1 and ended_at is null returning 1`,
+          [uid, clock.now(), expiresAt, changes.removed, JSON.stringify(changes.set)],
+        );
+        if (rows.length === 0) throw sessionEnded();
+      };
+      if (!stops || !isChange(changes)) return write();
+      await db.transact(async () => {
+        await write();
+        stops.mark(`session:${uid}`);
+      });
     },
 
     /**
@@ -172,12 +217,16 @@ export function createRegistry(deps: { db: Db; clock: Clock; mayHold: (accountId
       return rows.map(record);
     },
 
-    /** Ends the living sessions that `where` names. @returns them as they were */
-    async end(where: string, params: unknown[], reason: string): Promise<SessionRecord[]> {
+    /**
+     * Ends the living sessions that `where` names, in the caller's transaction. @param name of what is remembered of them
+     * @returns them as they were
+     */
+    async end(where: string, params: unknown[], reason: string, name: string): Promise<SessionRecord[]> {
       const rows = await db.query<Row>(
         `update session set ended_at = $1, ended_reason = $2 where ended_at is null and ${where} returning ${columns}`,
         [clock.now(), reason, ...params],
       );
+      if (rows.length > 0) stops?.mark(name);
       return rows.map(record);
     },
 

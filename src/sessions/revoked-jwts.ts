@@ -1,22 +1,32 @@
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, sha256 } from '../platform/index.ts';
+import { type Clock, remembered, type Stops, sha256 } from '../platform/index.ts';
 
 /** JWT access tokens that were revoked one by one: the mark stays until the token would have expired anyway. */
-export function createRevokedJwts({ db, clock }: { db: Db; clock: Clock }) {
-  return {
-    async revoke(jti: string, expiresAt: Date): Promise<void> {
-      await db.query(`insert into revoked_jwt (hash, expires_at) values ($1, $2) on conflict (hash) do nothing`, [
-        sha256(jti),
-        expiresAt,
-      ]);
-    },
-    async isRevoked(jti: string): Promise<boolean> {
+export function createRevokedJwts({ db, clock, stops }: { db: Db; clock: Clock; stops?: Stops | undefined }) {
+  const known = remembered<boolean>({
+    stops,
+    topic: 'jwt',
+    maxAge: 30_000,
+    most: 50_000,
+    async load(hash) {
       const rows = await db.query(
         `select 1 from revoked_jwt where hash = $1 and expires_at > $2`,
-        [sha256(jti), clock.now()],
+        [hash, clock.now()],
         'revoked-jwt-find',
       );
       return rows.length === 1;
     },
+  });
+  return {
+    known,
+    revoke: (jti: string, expiresAt: Date): Promise<void> =>
+      db.transact(async () => {
+        await db.query(`insert into revoked_jwt (hash, expires_at) values ($1, $2) on conflict (hash) do nothing`, [
+          sha256(jti),
+          expiresAt,
+        ]);
+        stops?.mark(`jwt:${sha256(jti)}`);
+      }),
+    isRevoked: async (jti: string): Promise<boolean> => (await known.fresh(sha256(jti))) ?? false,
   };
 }

@@ -19,7 +19,7 @@ const open = async (redisUrl?: string) => {
   const database = await freshDatabase();
   const wire = await cuttableWire(database.url);
   const db = await createDb({ url: wire.url, entities: [], migrations: '', log: silentLog });
-  const redis = redisUrl ? connectRedis(redisUrl, silentLog) : undefined;
+  const redis = redisUrl ? await connectRedis(redisUrl, silentLog) : undefined;
   const vault = createVault('a secret for tests');
   const sessions = createSessions({ db, redis, clock: systemClock, vault, mayHold: async () => true });
   return {

@@ -10,6 +10,7 @@ export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/d
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
+export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
   createGroups,
   type Group,
@@ -19,6 +20,8 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Member } from './groups/members.ts';
+export { phoneNumber } from './phone.ts';
+export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {
   applyPreferences,
   lookOf,
@@ -37,6 +40,30 @@ export {
   wants,
   withholdableClaims,
 } from './preferences/index.ts';
+export {
+  addressFields,
+  type ProfileField,
+  type ProfileProblem,
+  profileLimits,
+  readProfile,
+  type TypedProfile,
+} from './profile.ts';
+export {
+  completionOf,
+  createFieldConditions,
+  createUserSearch,
+  createUserTally,
+  createWords,
+  type FoundUsers,
+  type Position,
+  type UserFigures,
+  type UserFilter,
+  type UserList,
+  type UserSearch,
+  type UserSort,
+  type UserTally,
+  userSorts,
+} from './search/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
 export { User, UserEntity, type UserProfile } from './user.ts';

@@ -1,4 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
+import { type CacheReads, remembered, type Stops } from '../platform/index.ts';
 
 export interface Standing {
   /**
@@ -8,6 +9,9 @@ export interface Standing {
   mayHold(accountId: string): Promise<boolean>;
   /** Whether what the account holds is good at this moment; takes no lock. */
   stands(accountId: string): Promise<boolean>;
+  /** The same from memory, as of the caller's last `stops.catchUp`. */
+  isKnownToStand(accountId: string): Promise<boolean>;
+  cacheReads(): CacheReads;
   /** Whether the account stands and is an administrator's; takes no lock. */
   administers(accountId: string): Promise<boolean>;
 }
@@ -15,11 +19,22 @@ export interface Standing {
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
-export function createStanding({ db }: { db: Db }): Standing {
+export function createStanding({ db, stops }: { db: Db; stops?: Stops }): Standing {
   const ask = async (accountId: string, rest: string) =>
     uuid.test(accountId) &&
     (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${rest}`, [accountId])).length === 1;
+  const known = remembered<true>({
+    stops,
+    topic: 'holder',
+    // Who comes back is to be let in at once, and nobody tells of that.
+    keepMissing: false,
+    maxAge: 30_000,
+    most: 50_000,
+    load: async (accountId) => (await ask(accountId, '')) || undefined,
+  });
   return {
+    isKnownToStand: async (accountId) => (await known.get(accountId)) ?? false,
+    cacheReads: known.reads,
     mayHold: (accountId) => ask(accountId, 'for share'),
     stands: (accountId) => ask(accountId, ''),
     administers: (accountId) => ask(accountId, 'and administrator'),

@@ -4,7 +4,7 @@ import { emailKey, isEmail } from './email.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
 import { isUserName, userNameKey } from './user-name.ts';
 
-/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own. */
+/** The rest of OpenID Connect Core 1.0, section 5.1, that is not a column of its own; and `bio`, which is no claim. */
 export interface UserProfile {
   middle_name?: string;
   nickname?: string;
@@ -18,6 +18,7 @@ export interface UserProfile {
   phone_number?: string;
   phone_number_verified?: boolean;
   address?: Record<string, string>;
+  bio?: string;
 }
 
 export const UserEntity = defineEntity({

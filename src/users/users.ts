@@ -4,6 +4,7 @@ import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Clock, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { emailKey, isEmail } from './email.ts';
+import { createFormerAddresses } from './former-addresses.ts';
 import { type Change, type Transition, transitions, type UserState } from './states.ts';
 import { User, type UserProfile } from './user.ts';
 
@@ -56,6 +57,14 @@ export function createUsers(options: {
 }): Users {
   const { db, sessions, events, clock } = options;
   const isId = (id: string) => /^[0-9a-f-]{36}$/.test(id);
+  const formerAddresses = createFormerAddresses({ db, clock });
+
+  /**
+   * After the address was written, so that whoever has just given it up has committed: only then their way back is seen.
+   */
+  const refuseKept = async ({ id, email }: User): Promise<void> => {
+    if (email && (await formerAddresses.isKept(email, id))) throw new Refusal('user.email_taken', { kind: 'conflict' });
+  };
 
   const locked = async (id: string): Promise<User> => {
     const user = isId(id)
@@ -112,6 +121,7 @@ export function createUsers(options: {
             user.changeEmail(input.email, { at }, { verified: input.emailVerified ?? false });
           if (input.userName !== undefined) user.changeUserName(input.userName);
           await em.flush();
+          await refuseKept(user);
           await events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } });
           return user;
         }),
@@ -139,9 +149,11 @@ export function createUsers(options: {
       refusingDuplicates(() =>
         db.transact(async (em) => {
           const user = await locked(id);
+          const { emailKey: before } = user;
           edit(user);
           user.updatedAt = clock.now();
           await em.flush();
+          if (user.emailKey !== before) await refuseKept(user);
           await events.record({ type: 'user.updated', ...by, subject: id });
           return user;
         }),

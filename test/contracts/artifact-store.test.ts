@@ -18,7 +18,7 @@ for (const [name, url] of [
     continue;
   }
   artifactStoreContract(name, async () => {
-    const redis = connectRedis(url, silentLog);
+    const redis = await connectRedis(url, silentLog);
     return {
       redis,
       dump: async () => (await Promise.all(nodes(redis).map(dumpNode))).join(' '),

@@ -55,7 +55,7 @@ export async function credentialsRoom(
   const settings = {
     issuer: 'http://localhost:3000',
     branding: { name: 'Evergreen Books', color: '#000000' },
-    tokens: { verificationLink: 900, resetLink: 1800 },
+    tokens: { verificationLink: 900, resetLink: 1800, emailUndo: 86_400 },
     registration: { mode: 'open' },
     mfa: { administrators: 'offered', rememberDevice: 2_592_000 },
     captcha: { provider: 'altcha', when: 'suspicious' },

@@ -18,7 +18,7 @@ it('gives each test a database of its own', async () => {
 });
 
 it.skipIf(!inject('redisUrl')).each(['redisUrl', 'redisClusterUrl'] as const)('offers Redis as %s', async (name) => {
-  const redis = connectRedis(inject(name), silentLog);
+  const redis = await connectRedis(inject(name), silentLog);
   for (let key = 0; key < 20; key++) await redis.set(`key-${key}`, key);
   expect(await redis.get('key-19')).toBe('19');
   redis.disconnect();

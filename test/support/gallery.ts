@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
+import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from '../../src/account/email-pages.ts';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
 import { passkeysPage } from '../../src/account/passkey-pages.ts';
+import { profilePage } from '../../src/account/profile-page.ts';
 import { settingsPage } from '../../src/account/settings-page.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
@@ -189,7 +191,40 @@ const models: Record<string, { page: string }> = {
     sessions: 1,
     applications: 12,
   }),
-  'own-profile': own.profilePage({ email, done: 'profile_saved', values: { given_name: 'Ada' } }),
+  'own-profile': profilePage({
+    email,
+    name: 'Ada',
+    picture: undefined,
+    maxBytes: 8_000_000,
+    done: 'profile_saved',
+    values: { given_name: 'Ada' },
+  }),
+  'own-profile-refused': profilePage({
+    email: long,
+    name: long,
+    picture: 'data:image/gif;base64,R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=',
+    pictureProblem: { code: 'picture.too_large', params: { megabytes: 8 } },
+    maxBytes: 8_000_000,
+    values: { phone_number: '12', website: 'x', birthdate: '1', bio: 'x'.repeat(30) },
+    problems: [
+      { field: 'phone_number', code: 'phone.invalid' },
+      { field: 'website', code: 'url.invalid' },
+      { field: 'bio', code: 'field.too_long', params: { max: 1000 } },
+    ],
+  }),
+  'own-email': emailPage({ email: long }),
+  'own-email-refused': emailPage({ email, values: { email }, problems: [{ field: 'email', code: 'email.same' }] }),
+  'own-email-code': emailCodePage({ address: long, minutes: 1440 }),
+  'own-email-code-refused': emailCodePage({
+    address: email,
+    minutes: 30,
+    problems: [{ field: 'code', code: 'proof.code_refused' }],
+  }),
+  'email-link': emailLinkPage({ state: 'ask', token: 't', address: long }),
+  'email-link-elsewhere': emailLinkPage({ state: 'elsewhere' }),
+  'email-undo': emailUndoPage({ state: 'ask', token: 't', address: long, when }),
+  'email-undo-done': emailUndoPage({ state: 'done' }),
+  'email-undo-expired': emailUndoPage({ state: 'expired' }),
   'own-settings': settingsPage({
     preferences: preferencesOf({ settings: { theme: 'dark' }, profile: { zoneinfo: 'Europe/Berlin' } }),
     locales: ['en', 'de'],
@@ -410,6 +445,9 @@ export const letters: Record<string, Params> = {
     device: 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0',
     link: 'https://id.acme.example/account/not-me?token=abc',
   },
+  'change-address': { code: '118204', link: 'https://id.acme.example/account/email/confirm?token=abc', minutes: 1440 },
+  'address-taken': { link: 'https://id.acme.example/account/forgot' },
+  'address-changed': { when, link: 'https://id.acme.example/account/email/undo?token=abc', minutes: 20_160 },
   welcome: { link: 'https://id.acme.example/' },
 };
 

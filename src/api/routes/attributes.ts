@@ -1,7 +1,9 @@
 import { Refusal } from '../../platform/index.ts';
 import type { Caller } from '../bearer.ts';
 import { invalid, pointerTo } from '../checks.ts';
-import type { CustomFields } from '../ports.ts';
+import type { ApiPorts } from '../ports.ts';
+
+type CustomFields = Pick<ApiPorts['fields'], 'check'>;
 
 /** Whose fields they are: a person's own, or those an administrator or a service reaches. */
 export const asOf = (caller: Caller, own: boolean) => ({

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
-import { type By, emailKey, type Transition, type User } from '../../users/index.ts';
+import { type By, emailKey, type Given, mayWrite, type Transition, type User } from '../../users/index.ts';
 import type { Caller } from '../bearer.ts';
 import { checked, invalid } from '../checks.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -60,10 +60,9 @@ export function peopleRoutes(ports: ApiPorts): Route[] {
     const shape = own ? ownWritable : writable;
     if (how === 'replace') demandAsIs(show(before), body, shape);
     const given = { ...asOf(caller, own), at: own ? ('profile' as const) : ('api' as const) };
-    const attributes = await checkAttributes(fields, body.attributes as Body | undefined, {
-      ...given,
-      whole: how === 'replace',
-    });
+    const named = body.attributes as Body | undefined;
+    const values = how === 'replace' ? await replacing(before, named ?? {}, given) : named;
+    const attributes = await checkAttributes(fields, values, { ...given, whole: how === 'replace' });
     return db.transact(async () => {
       let changedAddress = false;
       const user = await users.update(id, by, (user) => {
@@ -80,6 +79,18 @@ export function peopleRoutes(ports: ApiPorts): Route[] {
       if (changedAddress) await events.record({ type: 'user.email_changed', ...by, subject: id });
       return reply(user, caller, own);
     });
+  };
+
+  /** With what is not named taken away, as far as the caller sees and may write it. */
+  const replacing = async (user: User, named: Body, given: Given): Promise<Body> => {
+    const values: Body = { ...named };
+    for (const name of Object.keys(await fields.visible(user.attributes ?? {}, given))) {
+      const field = await fields.find(name);
+      if (!(name in named) && field && mayWrite(field, given)) values[name] = null;
+      else if (field && !mayWrite(field, given) && isDeepStrictEqual(named[name], user.attributes[name]))
+        delete values[name];
+    }
+    return values;
   };
 
   const change = async (id: string, transition: Transition, caller: Caller, by: By) => {

@@ -1,4 +1,4 @@
-import { type VerifiedAuthenticationResponse, verifyAuthenticationResponse } from '@simplewebauthn/server';
+import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
 import { addressKey, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { readSigned } from './answer.ts';
@@ -33,6 +33,7 @@ export function createAuthenticate(
     if (!userHandle ? made.userId === undefined : userHandle !== handleText(passkey.userId))
       throw refused(new Error('not the owner’s user handle'));
 
+    const { verifyAuthenticationResponse } = await import('@simplewebauthn/server');
     let verified: VerifiedAuthenticationResponse;
     try {
       verified = await verifyAuthenticationResponse({

@@ -1,4 +1,3 @@
-import { generateAuthenticationOptions, generateRegistrationOptions } from '@simplewebauthn/server';
 import { Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { createAuthenticate } from './authenticate.ts';
@@ -8,6 +7,9 @@ import { createRegister } from './register.ts';
 import { createPasskeyStore } from './store.ts';
 
 const longestName = 60;
+
+/** Some 300 modules, a tenth of a start: loaded when somebody first uses a passkey. */
+const webauthn = () => import('@simplewebauthn/server');
 
 export function createPasskeys(ports: PasskeyPorts): Passkeys {
   const { db, events, users, settings, tell, hasOtherWayIn } = ports;
@@ -23,6 +25,7 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
 
     async registrationOptions({ user, scope, conditional }) {
       const known = await store.listOf(user.id);
+      const { generateRegistrationOptions } = await webauthn();
       return generateRegistrationOptions({
         rpName: settings.rpName,
         rpID: settings.rpId,
@@ -49,6 +52,7 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
 
     async authenticationOptions({ scope, userId }) {
       const own = userId ? await store.listOf(userId) : [];
+      const { generateAuthenticationOptions } = await webauthn();
       return generateAuthenticationOptions({
         rpID: settings.rpId,
         challenge: Buffer.from(

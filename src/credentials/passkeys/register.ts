@@ -1,4 +1,4 @@
-import { type VerifiedRegistrationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
+import type { VerifiedRegistrationResponse } from '@simplewebauthn/server';
 import { isDuplicate } from '../../platform/db/index.ts';
 import { newId, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
@@ -22,6 +22,7 @@ export function createRegister(
     const made = await challenges.take(scope, challenge);
     if (made?.for !== 'create' || made.userId !== userId) throw new Refusal('passkey.expired', { kind: 'invalid' });
 
+    const { verifyRegistrationResponse } = await import('@simplewebauthn/server');
     let verified: VerifiedRegistrationResponse;
     try {
       verified = await verifyRegistrationResponse({

@@ -155,7 +155,9 @@ function authentication(provider: Provider, keys: Pick<Keys, 'current'>): client
       return async (server, metadata, body, headers) => {
         const { signing } = keys.current();
         const known = server.token_endpoint_auth_signing_alg_values_supported;
-        const alg = ['ES256', ...Object.keys(signing)].find((name) => signing[name] && (!known || known.includes(name)));
+        const alg = ['ES256', ...Object.keys(signing)].find(
+          (name) => signing[name] && (!known || known.includes(name)),
+        );
         if (!alg) throw new Error('none of our signing algorithms is one that the provider takes for private_key_jwt');
         const { kid } = signing[alg]!;
         const key = (await importJWK({ ...signing[alg]! }, alg)) as CryptoKey;

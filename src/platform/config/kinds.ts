@@ -31,7 +31,12 @@ export const whole = (least: number, most: number) => {
   );
 };
 
-export const yes = () => z.boolean({ error: 'true or false' });
+/** Environment variables are text here as well. */
+export const yes = () =>
+  z.preprocess(
+    (value) => (value === 'true' || value === 'false' ? value === 'true' : value),
+    z.boolean({ error: 'true or false' }),
+  );
 
 export const choice = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
   z.enum(values, { error: `one of ${values.join(', ')}` });

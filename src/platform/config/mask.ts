@@ -4,13 +4,17 @@ const hidden = '••••••';
 
 /** The settings as they may be shown: secrets, and passwords in URLs, are left out. */
 export function maskedSettings(settings: Settings): Record<string, unknown> {
-  const { secrets, database, redis, mail, captcha, ...rest } = settings;
+  const { secrets, database, redis, mail, captcha, objects, ...rest } = settings;
   return {
     ...rest,
     secrets: secrets.map(() => hidden),
     database: { ...database, ...maskedUrl('url', database.url) },
     redis: { ...redis, ...maskedUrl('url', redis.url) },
     mail: { ...mail, ...maskedUrl('smtpUrl', mail.smtpUrl) },
+    objects: {
+      ...objects,
+      s3: { ...objects.s3, ...(objects.s3.secretAccessKey === undefined ? {} : { secretAccessKey: hidden }) },
+    },
     captcha: { ...captcha, ...(captcha.secret === undefined ? {} : { secret: hidden }) },
   };
 }

@@ -65,6 +65,13 @@ const always: Rule[] = [
     captcha.provider === 'none' &&
       captcha.when === 'always' && ['captcha.when', 'is always, without a provider', 'a provider, or when: never'],
   ],
+  ({ objects: { store, s3 } }) =>
+    (['endpoint', 'bucket', 'access_key_id', 'secret_access_key'] as const).map(
+      (name) =>
+        store === 's3' &&
+        s3[name] === undefined &&
+        ([`objects.s3.${name}`, 'is missing', 'what the storage is reached by, or objects.store: disk'] as const),
+    ),
   ({ registration, branding }) => [
     registration.terms === 'required' &&
       branding.terms_url === undefined && [

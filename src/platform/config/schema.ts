@@ -100,6 +100,9 @@ export const schema = section('All settings', {
       .describe('The server and database; without it the embedded one is used'),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
+    migrate: yes().describe(
+      'Whether a start brings the schema up to date; false: it waits until "cardea migrate" has been run elsewhere',
+    ),
   }),
 
   redis: section('Redis, for what is short-lived and much used; without it PostgreSQL keeps that as well', {
@@ -227,6 +230,9 @@ export const schema = section('All settings', {
     pushed_authorization_request: duration(10, 600).describe('Pushed requests'),
     verification_link: duration(60).describe('Links and codes that prove an address'),
     reset_link: duration(60).describe('Links that set a new password'),
+    email_undo: duration(3_600).describe(
+      'Links that take a change of address back; so long nobody else gets the old one',
+    ),
     setup_link: duration(60).describe('The link to create the first administrator'),
   }),
 
@@ -262,6 +268,31 @@ export const schema = section('All settings', {
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
+  }),
+
+  objects: section('Where pictures are kept', {
+    store: choice('disk', 's3').describe(
+      'disk: a directory, which all processes must share; s3: S3-compatible storage, for several machines',
+    ),
+    dir: text(4_096).optional().describe('The directory; default: objects in the data directory'),
+    s3: section('S3-compatible storage', {
+      endpoint: url('https:', 'http:').optional().describe('Its address, as https://s3.eu-central-1.amazonaws.com'),
+      region: text(100).describe('The region that requests are signed for'),
+      bucket: text(255).optional().describe('The bucket, which must be there and need not be public'),
+      prefix: z
+        .string({ error: 'the beginning of names, as cardea/' })
+        .regex(/^([A-Za-z0-9._-]+\/)*$/, 'the beginning of names, as cardea/')
+        .optional()
+        .describe('Before each name'),
+      path_style: yes().describe('Whether the bucket stands in the path (most self-hosted ones) or in the host'),
+      access_key_id: text(200).optional().describe('The key that may put, get and delete objects there'),
+      secret_access_key: text(400).optional().describe('Its secret'),
+      timeout: duration(1, 60).describe('After which a call is given up'),
+    }),
+  }),
+
+  pictures: section('Pictures that people show of themselves', {
+    max_bytes: whole(100_000, 30_000_000).describe('Most bytes of an upload; what is kept is 512 × 512 pixels'),
   }),
 
   outbound: section('Calls to others', {

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
 import type { Pool } from 'pg';
@@ -16,6 +15,8 @@ export interface Db {
    * the unit of work before the commit. Hashing, parsing and calls out belong before it.
    */
   transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  /** Runs in the open transaction as the last thing before its commit; what it throws rolls everything back. */
+  beforeCommit(work: () => Promise<void>): void;
   /** Runs once the outermost transaction has committed; at once when none is open. Not run after a rollback. */
   afterCommit(work: () => void | Promise<void>): void;
   /**
@@ -32,6 +33,7 @@ export interface Db {
 
 interface OpenTransaction {
   em: EntityManager;
+  beforeCommit: (() => Promise<void>)[];
   afterCommit: (() => void | Promise<void>)[];
 }
 
@@ -55,13 +57,13 @@ export async function createDb(options: {
     clientUrl: options.url,
     driverOptions: poolOptions(options),
     entities: options.entities,
-    extensions: [Migrator],
     pool: { min: 0, max: options.connections ?? 20 },
     migrations: { path: options.migrations, pathTs: options.migrations, snapshot: false, tableName: 'migration' },
     discovery: { warnWhenNoEntities: false },
     logger: (message) => options.log.debug(message),
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
+  pool.on('connect', plannedForRequests);
   const open = new AsyncLocalStorage<OpenTransaction>();
 
   const runAfterCommit = async (works: OpenTransaction['afterCommit']) => {
@@ -80,14 +82,28 @@ export async function createDb(options: {
     async transact(work) {
       const joined = open.getStore();
       if (joined) return work(joined.em);
+      const beforeCommit: OpenTransaction['beforeCommit'] = [];
       const afterCommit: OpenTransaction['afterCommit'] = [];
+      const inside = async (em: EntityManager) => {
+        const result = await work(em);
+        if (beforeCommit.length > 0) await em.flush();
+        for (const last of beforeCommit) await last();
+        return result;
+      };
       const result = await storeFault(() =>
         orm.em
           .fork()
-          .transactional((em) => open.run({ em: em as EntityManager, afterCommit }, () => work(em as EntityManager))),
+          .transactional((em) =>
+            open.run({ em: em as EntityManager, beforeCommit, afterCommit }, () => inside(em as EntityManager)),
+          ),
       );
       await runAfterCommit(afterCommit);
       return result;
+    },
+    beforeCommit(work) {
+      const joined = open.getStore();
+      if (!joined) throw new Error('there is no open transaction');
+      joined.beforeCommit.push(work);
     },
     afterCommit(work) {
       const joined = open.getStore();
@@ -110,6 +126,17 @@ export async function createDb(options: {
     close: () => orm.close(true),
   };
   return db;
+}
+
+/**
+ * A request wants a row or a page of them: starting workers or a compiler takes longer than that. And pages are in memory
+ * or on a disk without a head, where one is as near as the next.
+ */
+function plannedForRequests(client: { query(sql: string): Promise<unknown> }): void {
+  // A connection that breaks at once says so to whoever asks for something.
+  client
+    .query('set jit = off; set max_parallel_workers_per_gather = 0; set random_page_cost = 1.1')
+    .catch(() => undefined);
 }
 
 /** A socket folder in the URL (`?host=/path`) is something pg knows and MikroORM's URL reader does not. */

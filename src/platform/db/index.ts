@@ -5,4 +5,4 @@
 export { createDb, type Db, type EntityManager } from './db.ts';
 export { startEmbedded } from './embedded.ts';
 export { isDuplicate } from './fault.ts';
-export { migrate } from './migrate.ts';
+export { ensureSchema, migrate } from './migrate.ts';

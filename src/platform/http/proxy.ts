@@ -1,8 +1,27 @@
+import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import proxyaddr from 'proxy-addr';
 import type { Log } from '../log.ts';
 
 const forwarded = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'];
+
+/** Remote addresses whose answer is remembered: behind proxies there are few, and reading an address takes a while. */
+const mostAddresses = 1_000;
+
+/** Whether the sender at the other end of the connection may say where a request came from. */
+export function createTrust(trusted: readonly string[]): (request: IncomingMessage) => boolean {
+  const trust = proxyaddr.compile([...trusted]);
+  const known = new Map<string, boolean>();
+  return ({ socket: { remoteAddress = '' } }) => {
+    let answer = known.get(remoteAddress);
+    if (answer === undefined) {
+      answer = trust(remoteAddress, 0);
+      if (known.size >= mostAddresses) known.clear();
+      known.set(remoteAddress, answer);
+    }
+    return answer;
+  };
+}
 
 /**
  * Believes forwarding headers only from trusted addresses. Whoever else sends them is taken at the address of the

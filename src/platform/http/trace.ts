@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { Log } from '../log.ts';
 import type { AppContext } from './state.ts';
@@ -9,7 +9,7 @@ const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function requestTrace(log: Log): Middleware {
   return async (ctx, next) => {
     const { state } = ctx as AppContext;
-    state.traceId = traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomBytes(16).toString('hex');
+    state.traceId = traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
     state.log = log.child({ trace: state.traceId });
     const started = performance.now();
     ctx.set('x-request-id', state.traceId);

@@ -4,4 +4,4 @@
  */
 export type { KeyValue, Stored } from './key-value.ts';
 export { createPostgresKeyValue } from './postgres.ts';
-export { createRedisKeyValue } from './redis.ts';
+export { createRedisKeyValue, expiringValue, valueKey } from './redis.ts';

@@ -36,16 +36,11 @@ export function createRedisKeyValue({ redis, clock }: { redis: RedisConnection; 
   client.defineCommand('cardeaUse', { numberOfKeys: 2, lua: useScript });
   client.defineCommand('cardeaAdd', { numberOfKeys: 1, lua: addScript });
 
-  const valueKey = (key: string) => `cardea:{${key}}`;
   const markKey = (key: string) => `cardea:{${key}}:used`;
   const now = () => clock.now().getTime();
   const milliseconds = (seconds: number) => Math.ceil(seconds * 1000);
   const wrap = (value: string, seconds: number) => `${now() + milliseconds(seconds)} ${value}`;
-  const unwrap = (stored: string | null | undefined): string | undefined => {
-    if (!stored) return undefined;
-    const space = stored.indexOf(' ');
-    return Number(stored.slice(0, space)) > now() ? stored.slice(space + 1) : undefined;
-  };
+  const unwrap = expiringValue(clock);
 
   const store: KeyValue = {
     async put(key, value, seconds) {
@@ -71,6 +66,18 @@ export function createRedisKeyValue({ redis, clock }: { redis: RedisConnection; 
   };
   return store;
 }
+
+/** Where a value stands. */
+export const valueKey = (key: string): string => `cardea:{${key}}`;
+
+/** Reads a value as it is stored; undefined when its time is over. */
+export const expiringValue =
+  (clock: Clock) =>
+  (stored: string | null | undefined): string | undefined => {
+    if (!stored) return undefined;
+    const space = stored.indexOf(' ');
+    return Number(stored.slice(0, space)) > clock.now().getTime() ? stored.slice(space + 1) : undefined;
+  };
 
 /** Whatever Redis refuses (gone, loading, failing over, full, too slow) means the same to us: not now. */
 async function reach<T>(answer: Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
  * gathering of several processes' figures by the first one. What is counted, and when, is said elsewhere.
  */
 export { answerGatherer, gatherFromWorkers } from './gather.ts';
-export { measureRequests } from './http.ts';
+export { measureRequests, type RequestMeasure } from './http.ts';
 export { createMetrics, type Labels, type Metrics, type Reading } from './metrics.ts';
 export { createRouteOf } from './routes.ts';
 export { type Probe, probe, sampled } from './sampled.ts';

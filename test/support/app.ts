@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import { type App, createApp } from '../../src/app.ts';
+import { loadSettings } from '../../src/platform/config/index.ts';
+import { silentLog } from '../../src/platform/index.ts';
+import { applyPlan, readPlan } from '../../src/provision/index.ts';
+import { freshDatabase } from './database.ts';
+
+export interface House {
+  app: App;
+  issuer: string;
+  /** Where this one answers; differs from the issuer beside another. */
+  at: string;
+  databaseUrl: string;
+  stop(): Promise<void>;
+}
+
+/** The whole house in this process, so that a test can reach the rooms behind the doors. */
+export async function startApp(
+  options: {
+    bootstrap?: object;
+    redis?: boolean;
+    env?: Record<string, string>;
+    /** Another house on the same stores, with a memory of its own: what this gave for the first. */
+    beside?: House;
+  } = {},
+): Promise<House> {
+  const { beside } = options;
+  const home = mkdtempSync(join(tmpdir(), 'cardea-app-'));
+  const database = beside ? { url: beside.databaseUrl, drop: async () => {} } : await freshDatabase();
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const at = `http://localhost:${(server.address() as AddressInfo).port}`;
+  const issuer = beside?.issuer ?? at;
+  const settings = loadSettings({
+    cwd: join(import.meta.dirname, '../..'),
+    env: {
+      NODE_ENV: 'test',
+      CARDEA_ISSUER: issuer,
+      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_DATA: home,
+      DATABASE_URL: database.url,
+      ...(options.redis && { REDIS_URL: inject('redisUrl') }),
+      ...options.env,
+    },
+  });
+  const app = await createApp({ settings, databaseUrl: database.url, log: silentLog });
+  if (options.bootstrap) await applyPlan(readPlan(JSON.stringify(options.bootstrap)), app.ports);
+  server.on('request', app.handler);
+  return {
+    app,
+    issuer,
+    at,
+    databaseUrl: database.url,
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await app.close();
+      await database.drop();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
