@@ -165,6 +165,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     events,
     mail,
     hashingWaited: measures?.hashingWaited,
+    elsewhere: {
+      has: (userId) => federation.identities.hasWayIn(userId),
+      removeSince: (userId, since) => federation.identities.removeSince(userId, since),
+    },
   });
 
   const federation = createFederation({
