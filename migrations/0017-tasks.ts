@@ -47,5 +47,14 @@ export default class Tasks extends Migration {
       sealed text not null,
       primary key (task_id, starts_at)
     )`);
+
+    // What some systems keep apart from their hashes: Firebase's signer key, an application's pepper.
+    this.addSql(`create table password_key (
+      id text primary key,
+      sealed text not null,
+      created_at timestamptz not null
+    )`);
+    // Those of another system, until their owners sign in.
+    this.addSql(`create index password_foreign on password (user_id) where hash not like '$argon2%'`);
   }
 }

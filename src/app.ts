@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createFederation } from './federation/index.ts';
 import {
@@ -64,11 +64,13 @@ import { createScim } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin, signOutThere } from './signin/index.ts';
+import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
   createFieldConditions,
   createFields,
   createGroups,
+  createIntake,
   createPictures,
   createStanding,
   createUserSearch,
@@ -188,6 +190,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       const { password, passkeys } = await credentials.factors.of(accountId);
       return password || passkeys > 0;
     },
+  });
+  const transfer = createTransfer({
+    ...credentials,
+    db,
+    clock,
+    log,
+    vault,
+    tasks,
+    users,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault }),
+    groups,
+    events,
+    fields,
+    settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
   });
 
   // ── doors
@@ -329,6 +346,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
+  jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
@@ -400,6 +418,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     ports: {
       db,
       tasks,
+      transfer,
       users,
       fields,
       groups,

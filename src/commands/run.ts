@@ -7,9 +7,10 @@ import { createLog, Refusal } from '../platform/index.ts';
 import { clientCommands } from './clients.ts';
 import { type Command, Usage } from './command.ts';
 import { houseCommands } from './house.ts';
+import { transferCommands } from './transfer.ts';
 import { userCommands } from './users.ts';
 
-const commands: Command[] = [...clientCommands, ...userCommands, ...houseCommands];
+const commands: Command[] = [...clientCommands, ...userCommands, ...transferCommands, ...houseCommands];
 
 const help = (): string =>
   [
@@ -44,7 +45,8 @@ export async function run(argv: string[]): Promise<number> {
       args: positionals.slice(command.name.split(' ').length),
       values: values as never,
     });
-    console.log(json ? JSON.stringify(result, null, 2) : lines.join('\n'));
+    // Nothing to say: the command has written what there was.
+    if (result !== undefined) console.log(json ? JSON.stringify(result, null, 2) : lines.join('\n'));
     return 0;
   } catch (error) {
     const { code, message, details } = told(error);
@@ -56,7 +58,9 @@ export async function run(argv: string[]): Promise<number> {
 
 function told(error: unknown): { code: string; message: string; details: Record<string, unknown> } {
   if (error instanceof Refusal) {
-    const details = Object.entries(error.details).map(([name, value]) => `${name}: ${value}`);
+    const details = Object.entries(error.details).map(
+      ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`,
+    );
     return { code: error.code, message: [error.code, ...details].join('\n  '), details: error.details };
   }
   const { name, message, code } = error as Error & { code?: string };

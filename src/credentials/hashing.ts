@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { Refusal } from '../platform/index.ts';
+import type { ForeignKey } from './foreign/family.ts';
 
 /** argon2id's parameters: memory in KiB, passes, lanes. */
 export interface Cost {
@@ -9,8 +10,13 @@ export interface Cost {
   parallelism: number;
 }
 
-export type HashingJob = { password: string; cost: Cost } | { password: string; phc: string };
-export type HashingAnswer = { result: string | boolean } | { fault: string };
+export type HashingJob =
+  | { password: string; cost: Cost }
+  | { password: string; phc: string }
+  | { password: string; foreign: string; key: ForeignKey | undefined };
+/** `took` is in milliseconds, the waiting left out. */
+export type HashingAnswer = { result: string | boolean; took: number } | { fault: string };
+type Done = Extract<HashingAnswer, { took: number }>;
 
 /** How much the threads have to do now. */
 export interface HashingLoad {
@@ -23,15 +29,21 @@ export interface HashingLoad {
 interface Waiting {
   job: HashingJob;
   since: number;
-  resolve(result: string | boolean): void;
+  resolve(done: Done): void;
   reject(error: Error): void;
 }
 
-/** argon2 on threads of its own, so that a rush of sign-ins delays neither signing nor DNS, which share libuv's pool. */
+/** Hashing on threads of its own, so that a rush of sign-ins delays neither signing nor DNS, which share libuv's pool. */
 export interface Hashing {
   /** @returns a PHC string. @throws Refusal `credential.busy` (unavailable) when the queue is full */
   hash(password: string, cost: Cost): Promise<string>;
   verify(phc: string, password: string): Promise<boolean>;
+  /** Verifies another system's hash. @returns also how many milliseconds it took, the waiting left out */
+  verifyForeign(
+    hash: string,
+    password: string,
+    key: ForeignKey | undefined,
+  ): Promise<{ matches: boolean; took: number }>;
   load(): HashingLoad;
   /** Ends the threads; what still waits is refused as busy. */
   close(): Promise<void>;
@@ -57,7 +69,7 @@ export function createHashing(
 
   /** Threads start when first needed and never keep the process alive while they are idle. */
   const start = (): Worker => {
-    const worker = new Worker(new URL('./hashing-worker.ts', import.meta.url), { name: 'argon2' });
+    const worker = new Worker(new URL('./hashing-worker.ts', import.meta.url), { name: 'hashing' });
     workers.add(worker);
     worker.unref();
     // Also while it is idle: an unheard `error` would end the process.
@@ -99,7 +111,7 @@ export function createHashing(
       if (next) give(worker, next);
       else layDown(worker);
       if ('fault' in answer) reject(new Error(answer.fault));
-      else resolve(answer.result);
+      else resolve(answer);
     };
     const failed = (error: Error) => lost(error);
     const ended = () => lost(new Error('a hashing thread ended'));
@@ -115,7 +127,7 @@ export function createHashing(
     worker.postMessage(job);
   };
 
-  const run = (job: HashingJob): Promise<string | boolean> =>
+  const run = (job: HashingJob): Promise<Done> =>
     new Promise((resolve, reject) => {
       const one = { job, since: performance.now(), resolve, reject };
       const worker = pickUp() ?? (workers.size < threads ? start() : undefined);
@@ -126,8 +138,12 @@ export function createHashing(
     });
 
   return {
-    hash: (password, cost) => run({ password, cost }) as Promise<string>,
-    verify: (phc, password) => run({ password, phc }) as Promise<boolean>,
+    hash: async (password, cost) => (await run({ password, cost })).result as string,
+    verify: async (phc, password) => (await run({ password, phc })).result as boolean,
+    async verifyForeign(hash, password, key) {
+      const { result, took } = await run({ password, foreign: hash, key });
+      return { matches: result as boolean, took };
+    },
     load: () => ({ working: workers.size - idle.length, waiting: waiting.length, threads }),
     async close() {
       closed = true;

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, type Log, Refusal } from '../platform/index.ts';
+import { type Clock, type Log, Refusal, type Vault } from '../platform/index.ts';
+import { createForeignHashes, isForeign, type TakenOver, takeOver } from './foreign-hashes.ts';
+import { createForeignKeys, type ForeignKeys } from './foreign-keys.ts';
 import { type Cost, createHashing, type HashingLoad } from './hashing.ts';
-import { assertUsable, isOutdated, phcOf } from './phc.ts';
+import { isOutdated, phcOf } from './phc.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 10 ms. */
 export const defaultCost: Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -22,15 +24,23 @@ export interface Passwords {
   /**
    * Whether this is the person's password. Without a person (an unknown address), and for a person without a
    * password, the same statement and the same hashing are done and the answer is no.
-   * A right password whose hash was made with other parameters is hashed anew.
+   * A right password whose hash was made with other parameters or by another system is hashed anew.
    */
   check(userId: string | undefined, password: string): Promise<boolean>;
   has(userId: string): Promise<boolean>;
   /** When the present password was set. Asks the same of the store for nobody. */
   changedAt(userId: string | undefined): Promise<Date | undefined>;
   remove(userId: string): Promise<void>;
-  /** Takes over an argon2 hash (PHC string) from elsewhere. @throws Refusal `password.hash_unusable` (invalid) */
-  importHash(userId: string, phc: string): Promise<void>;
+  /**
+   * Makes a hash from elsewhere ready to be stored: argon2, bcrypt, PBKDF2, scrypt, phpass, crypt, LDAP's and the forms
+   * that products give them (`foreign/registry.ts`).
+   * @throws Refusal `password.hash_unusable`, `password.hash_too_dear` (invalid)
+   */
+  takeOver(hash: string): TakenOver;
+  /** {@link takeOver} and {@link store}. */
+  importHash(userId: string, hash: string): Promise<void>;
+  /** What the hashes of some systems take beside the password. */
+  keys: ForeignKeys;
   hashingLoad(): HashingLoad;
   close(): Promise<void>;
 }
@@ -55,12 +65,15 @@ export function createPasswords(options: {
   db: Db;
   clock: Clock;
   log: Log;
+  vault: Vault;
   settings?: { cost?: Cost; threads?: number; queue?: number };
   hashingWaited?: ((seconds: number) => void) | undefined;
 }): Passwords {
-  const { db, clock, log, settings = {}, hashingWaited } = options;
+  const { db, clock, log, vault, settings = {}, hashingWaited } = options;
   const cost = settings.cost ?? defaultCost;
   const hashing = createHashing({ ...settings, waited: hashingWaited });
+  const keys = createForeignKeys({ db, clock, vault });
+  const foreign = createForeignHashes({ db, clock, log, hashing, keys });
   /**
    * What a password is checked against when there is none. It takes as long as any other and fits no password that
    * could be found, as nothing was hashed for it: so that no thread is started before somebody signs in.
@@ -69,6 +82,13 @@ export function createPasswords(options: {
 
   const stored = async (userId: string): Promise<string | undefined> =>
     (await db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash;
+
+  /** Other systems hash what was typed, as it was typed; whoever typed it otherwise composed is let in as well. */
+  const verify = async (hash: string, spelled: string, typed: string): Promise<boolean> => {
+    const attempt = (password: string) =>
+      isForeign(hash) ? foreign.verify(hash, password) : hashing.verify(hash, password);
+    return (await attempt(spelled)) || (typed !== spelled && (await attempt(typed)));
+  };
 
   const rehash = async (userId: string, password: string, old: string): Promise<void> => {
     try {
@@ -99,12 +119,15 @@ export function createPasswords(options: {
     },
 
     async check(userId, password) {
+      const since = performance.now();
       const found = await stored(userId ?? nobody);
       const spelled = normalisePassword(password);
-      const matches = await hashing.verify(found ?? decoy, spelled);
-      if (!matches || found === undefined || userId === undefined) return false;
+      const matches = await verify(found ?? decoy, spelled, password.slice(0, mostUnits));
       // What was cut off must not have been what made it wrong.
-      if (password.length > mostUnits) return false;
+      if (!matches || found === undefined || userId === undefined || password.length > mostUnits) {
+        await foreign.even(since);
+        return false;
+      }
       if (isOutdated(found, cost)) await rehash(userId, spelled, found);
       return true;
     },
@@ -122,10 +145,11 @@ export function createPasswords(options: {
       await db.query('delete from password where user_id = $1', [userId]);
     },
 
-    async importHash(userId, phc) {
-      assertUsable(phc);
-      await passwords.store(userId, { hash: phc });
+    takeOver,
+    async importHash(userId, hash) {
+      await passwords.store(userId, takeOver(hash));
     },
+    keys,
 
     hashingLoad: () => hashing.load(),
     close: () => hashing.close(),

@@ -30,6 +30,10 @@ const plain = (code: string): string =>
     .toLowerCase()
     .replace(/[^a-z0-9]/g, '');
 
+/** How a code is kept. */
+export const recoveryCodeMac = (vault: Vault, userId: string, code: string): string =>
+  vault.mac(`${userId}:${plain(code)}`, purpose);
+
 /** Kept as keyed hashes: whoever reads the table without CARDEA_SECRET cannot even guess. */
 export function createRecoveryCodes({ db, clock, vault }: { db: Db; clock: Clock; vault: Vault }): RecoveryCodes {
   const named = (userId: string, code: string) => `${userId}:${plain(code)}`;
@@ -51,7 +55,7 @@ export function createRecoveryCodes({ db, clock, vault }: { db: Db; clock: Clock
         await db.query('delete from recovery_code where user_id = $1', [userId]);
         await db.query(
           'insert into recovery_code (user_id, mac, issued_at) select $1, mac, $3 from unnest($2::text[]) as mac',
-          [userId, [...codes].map((code) => vault.mac(named(userId, code), purpose)), clock.now()],
+          [userId, [...codes].map((code) => recoveryCodeMac(vault, userId, code)), clock.now()],
         );
         return [...codes];
       }),

@@ -32,13 +32,16 @@ export interface Totp {
   reseal(): Promise<number>;
 }
 
+/** What a stored secret is bound to. */
+export const totpSealing = (userId: string): string => `totp:${userId}`;
+
 const period = 30;
 const setupSeconds = 15 * 60;
 
 /** @param options.issuer the organisation, as apps show it */
 export function createTotp(options: { db: Db; clock: Clock; vault: Vault; issuer: string }): Totp {
   const { db, clock, vault, issuer } = options;
-  const sealing = (userId: string) => `totp:${userId}`;
+  const sealing = totpSealing;
   const setting = (userId: string) => `totp-setup:${userId}`;
 
   const codesOf = (secret: string, label = '') =>

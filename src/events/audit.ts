@@ -38,6 +38,8 @@ export interface Verification {
 
 export interface Audit {
   write(event: Event): Promise<string>;
+  /** Many in one statement. @returns their ids, in their order */
+  writeAll(events: readonly Event[]): Promise<string[]>;
   history(filter?: AuditFilter): Promise<AuditRecord[]>;
   chain(): Promise<number>;
   verify(): Promise<Verification>;
@@ -94,6 +96,29 @@ export function createAudit(deps: { db: Db; clock: Clock; log: Log; vault: Vault
         ],
       );
       return id;
+    },
+
+    async writeAll(events) {
+      const rows = events.map((event) => ({
+        id: newId(),
+        type: event.type,
+        actor_kind: event.actor.kind,
+        actor_id: storable(event.actor.id),
+        subject: event.subject ?? null,
+        client: storable(event.client),
+        ip: storable(event.ip),
+        user_agent: storable(event.userAgent, 512),
+        reason: storable(event.reason, 1_000),
+        data: event.data ?? null,
+      }));
+      await db.query(
+        `insert into audit_event (id, type, at, actor_kind, actor_id, subject, client, ip, user_agent, reason, data)
+         select id, type, $2, actor_kind, actor_id, subject, client, ip, user_agent, reason, data
+         from jsonb_to_recordset($1::jsonb) as r (id uuid, type text, actor_kind text, actor_id text, subject uuid,
+           client text, ip text, user_agent text, reason text, data jsonb)`,
+        [JSON.stringify(rows, (_, value) => (typeof value === 'string' ? storable(value, 2_000) : value)), clock.now()],
+      );
+      return rows.map(({ id }) => id);
     },
 
     async history({ subject, actorId, client, type, before, limit = 50 } = {}) {

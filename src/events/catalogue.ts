@@ -84,6 +84,11 @@ export interface Catalogue {
   'resource_server.updated': { resource: string; fields?: string[] };
   'resource_server.deleted': { resource: string };
 
+  // people brought in and taken out by the thousand; each who changed has an event of their own as well
+  'users.import_started': { task: string; from: string; dryRun: boolean };
+  'users.imported': { task: string; tally: Record<string, number> };
+  'users.export_started': { secrets: boolean; format: string };
+  'users.exported': { count: number; secrets: boolean; format: string };
   // what is known of people, and what they belong to
   'field.declared': { field: string };
   'field.changed': { field: string };

@@ -47,6 +47,8 @@ export interface Outbox {
    * @returns the message's id, the same at every try, by which a receiver can tell a repetition
    */
   enqueue(topic: string, payload: unknown, options?: EnqueueOptions): Promise<string>;
+  /** Many messages of one topic, without an order among them, in one statement. */
+  enqueueAll(topic: string, payloads: readonly unknown[]): Promise<void>;
   /** What was given up on, newest first. */
   parked(options?: { topic?: string; limit?: number }): Promise<ParkedMessage[]>;
   /** Lets a parked message be tried again at once. @returns whether there was one */
@@ -84,6 +86,17 @@ export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pi
         );
         await bus.publish(outboxWake, topic);
         return message;
+      }),
+
+    enqueueAll: (topic, payloads) =>
+      db.transact(async () => {
+        if (payloads.length === 0) return;
+        await db.query(
+          `insert into outbox (message, topic, payload, sealed, created_at, due_at)
+           select message, $1, payload, false, $4, $4 from unnest($2::uuid[], $3::text[]) as r (message, payload)`,
+          [topic, payloads.map(() => newId()), payloads.map((payload) => JSON.stringify(payload)), clock.now()],
+        );
+        await bus.publish(outboxWake, topic);
       }),
 
     async parked({ topic, limit = 100 } = {}) {

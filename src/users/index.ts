@@ -20,6 +20,7 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Member } from './groups/members.ts';
+export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {

@@ -78,7 +78,7 @@ export async function credentialsRoom(
   });
   return {
     ...room,
-    ...{ db, vault, clock, limits, events, users, mail, letters, ended },
+    ...{ db, url: database.url, vault, clock, limits, events, users, mail, letters, ended },
     async stop() {
       await room.close();
       await db.close();

@@ -308,6 +308,10 @@ export const schema = section('All settings', {
       .describe('Stand-ins for providers whose addresses are fixed: origin → address. For tests, never in production'),
   }),
 
+  imports: section('Files of people that are brought in', {
+    max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
+  }),
+
   demo: section('The demo application, in development', {
     enabled: yes().describe('Whether it is started'),
     port: whole(0, 65_535).optional().describe('Its port; default: the one after Cardea’s'),

@@ -1,0 +1,28 @@
+import type { CredentialIntake, Passwords } from '../credentials/index.ts';
+import type { Events } from '../events/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import type { Clock, Log, Vault } from '../platform/index.ts';
+import type { Tasks } from '../platform/jobs/index.ts';
+import type { Groups, Intake, Users } from '../users/index.ts';
+
+/** What is asked of the custom fields. */
+export interface FieldChecks {
+  check(values: Record<string, unknown>, given: { as: 'administrator'; at: 'api' }): Promise<Record<string, unknown>>;
+  list(): Promise<readonly { name: string }[]>;
+}
+
+export interface TransferPorts {
+  db: Db;
+  clock: Clock;
+  log: Log;
+  vault: Vault;
+  tasks: Tasks;
+  users: Pick<Users, 'update'>;
+  intake: Intake;
+  credentialIntake: CredentialIntake;
+  passwords: Pick<Passwords, 'prepare' | 'takeOver' | 'keys'>;
+  groups: Pick<Groups, 'create' | 'addMembers'>;
+  events: Pick<Events, 'record' | 'recordAll'>;
+  fields: FieldChecks;
+  settings: { imports: { maxBytes: number } };
+}

@@ -1,0 +1,55 @@
+import { createCredentialIntake } from '../../src/credentials/index.ts';
+import { createBus, silentLog } from '../../src/platform/index.ts';
+import { createTasks } from '../../src/platform/jobs/index.ts';
+import { createTransfer, type ImportOptions } from '../../src/transfer/index.ts';
+import { createGroups, createIntake } from '../../src/users/index.ts';
+import { credentialsRoom } from './credentials.ts';
+
+/** The room `transfer` on a database of its own, with every room below it. */
+export async function transferRoom(options: { maxBytes?: number; fields?: string[] } = {}) {
+  const room = await credentialsRoom();
+  const { db, clock, events } = room;
+  const bus = await createBus({ url: room.url, db, log: silentLog });
+  const tasks = createTasks({ db, clock, log: silentLog, bus, pollSeconds: 0.2 });
+  const groups = createGroups({ db, events, clock });
+  const known = options.fields ?? [];
+  const transfer = createTransfer({
+    ...room,
+    log: silentLog,
+    tasks,
+    intake: createIntake({ db, clock }),
+    credentialIntake: createCredentialIntake({ db, clock, vault: room.vault }),
+    groups,
+    fields: { check: async (values) => values, list: async () => known.map((name) => ({ name })) },
+    settings: { imports: { maxBytes: options.maxBytes ?? 64 * 1024 * 1024 } },
+  });
+  const by = { actor: { kind: 'system' as const } };
+
+  return {
+    ...room,
+    tasks,
+    groups,
+    transfer,
+    by,
+    /** Brings it in and waits until that has ended. */
+    async bring(content: string | Buffer | object[], how: ImportOptions = {}) {
+      const text = Array.isArray(content) ? content.map((row) => JSON.stringify(row)).join('\n') : content;
+      const chunks = (async function* () {
+        yield Buffer.from(text as string);
+      })();
+      const { id } = await transfer.start(how, chunks, by);
+      const task = await tasks.finish(id);
+      return { ...task, results: await tasks.results(id, { limit: 10_000 }) };
+    },
+    async everybody(how: Parameters<typeof transfer.everybody>[0]): Promise<string> {
+      let text = '';
+      for await (const part of transfer.everybody(how, by)) text += part;
+      return text;
+    },
+    async stop() {
+      await tasks.stop();
+      await bus.close();
+      await room.stop();
+    },
+  };
+}
