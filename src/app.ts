@@ -22,6 +22,7 @@ import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } 
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
+  createOrganisationRequests,
   createPairwise,
   createScreens,
   grantMissing,
@@ -55,29 +56,37 @@ import {
   createStops,
   createVault,
   type Log,
+  secondsAfter,
   systemClock,
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
 import { createViews } from './platform/views.ts';
-import { createScim } from './scim/index.ts';
+import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin, signOutThere } from './signin/index.ts';
 import { createTransfer } from './transfer/index.ts';
 import {
   createConsents,
+  createFacts,
   createFieldConditions,
   createFields,
   createGroups,
   createIntake,
+  createOrganisations,
+  createPermissions,
   createPictures,
+  createResolver,
+  createRoles,
   createStanding,
+  createTokenFacts,
   createUserSearch,
   createUsers,
   createUserTally,
   createWords,
   pictureTopic,
+  type ResolveTxt,
   UserEntity,
 } from './users/index.ts';
 
@@ -90,8 +99,15 @@ export const migrations = join(root, 'migrations');
  * this returns but the connections; {@link App.start} sets the periodic work going.
  * @param options.databaseUrl where PostgreSQL is, be it the operator's or the embedded one
  */
-export async function createApp(options: { settings: Settings; databaseUrl: string; log: Log; clock?: Clock }) {
-  const { settings, databaseUrl, log, clock = systemClock } = options;
+export async function createApp(options: {
+  settings: Settings;
+  databaseUrl: string;
+  log: Log;
+  clock?: Clock;
+  /** Proves domains; the machine's own name servers otherwise. */
+  resolveTxt?: ResolveTxt;
+}) {
+  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -151,6 +167,18 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const fields = createFields({ db, bus, clock, events });
   await fields.start();
   const groups = createGroups({ db, events, clock });
+  const permissions = createPermissions({ db, events });
+  const roles = createRoles({ db, clock, events });
+  const { groupClaim, mostGroups, invitation } = settings.directory;
+  const factClaims = { groupClaim, mostGroups, issuer: settings.issuer };
+  const facts = createFacts({ db, mostGroups });
+  const tokenFacts = createTokenFacts(facts, factClaims);
+  const organisations = createOrganisations({
+    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    home: `${settings.issuer}/account/organisations`,
+    invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
+    invitationLife: invitation,
+  });
   const words = createWords({ db, clock });
   const search = createUserSearch({ db, words, field: createFieldConditions({ fields }) });
   const tally = createUserTally({ db, clock });
@@ -212,6 +240,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   const present = createPresenter({ views, csrf, https });
   const screens = createScreens({ present, users });
   await keys.start();
+  const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
   const answer = createAnswer({
@@ -222,6 +251,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     issuer: settings.issuer,
     clock,
+    facts: tokenFacts,
     subject: (accountId, clientId) => oidc.subjectOf(accountId, clientId),
     answered: measures?.introspected,
   });
@@ -233,6 +263,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     sessions,
     users,
     fields,
+    facts,
+    factClaims,
+    tokenFacts,
+    organisationRequests,
     standing,
     consents,
     keys,
@@ -260,7 +294,21 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     standing,
     clock,
   });
-  const scim = createScim({ issuer: settings.issuer, bearer });
+  const scim = createScim({
+    ...credentials,
+    issuer: settings.issuer,
+    bearer,
+    db,
+    clock,
+    vault,
+    limits,
+    budget: scimBudget(settings.limits.scimRequests),
+    users,
+    groups,
+    fields,
+    sessions,
+    events,
+  });
   const signin = createSignin({
     ...credentials,
     federation,
@@ -270,6 +318,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
     users,
     fields,
+    organisations,
     clients,
     resources,
     sessions,
@@ -287,6 +336,7 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
     users,
     pictures,
     fields,
+    organisations,
     sessions,
     clients,
     consents,
@@ -348,6 +398,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
   jobs.every('users.fields', 60, fields.maintain);
+  jobs.every('users.organisations', 3_600, async (signal) => {
+    await organisations.maintain(signal);
+    await organisationRequests.tidy(secondsAfter(clock.now(), -settings.tokens.refreshTokenAbsolute));
+  });
   jobs.every('users.tally', 60, tally.fold);
   jobs.every('users.words', 300, words.learn);
   jobs.every('users.words.anew', 86_400, words.relearn);
@@ -422,6 +476,10 @@ export async function createApp(options: { settings: Settings; databaseUrl: stri
       users,
       fields,
       groups,
+      permissions,
+      roles,
+      facts,
+      organisations,
       clients,
       resources,
       events,

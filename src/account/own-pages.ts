@@ -10,6 +10,7 @@ const paths = {
   security: '/account/security',
   sessions: '/account/sessions',
   applications: '/account/applications',
+  organisations: '/account/organisations',
   activity: '/account/activity',
   settings: '/account/settings',
 } as const;
@@ -105,7 +106,9 @@ export function sessionsPage(input: {
   return { ...ownPage('sessions', 'sessions', input), ...input };
 }
 
-const knownScopes = new Set(['openid', 'profile', 'email', 'phone', 'address', 'offline_access']);
+const knownScopes = new Set(
+  'openid profile email phone address offline_access groups roles permissions organization'.split(' '),
+);
 
 /** POST /account/applications/withdraw {client} */
 export function applicationsPage(input: {

@@ -24,6 +24,8 @@ const said = new Set([
   'others_ended',
   'device_forgotten',
   'withdrawn',
+  'organisation_joined',
+  'organisation_left',
 ]);
 
 export const doneOf = (ctx: AppContext): string | undefined => {

@@ -23,7 +23,7 @@ import type { Db } from '../platform/db/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Clock, Limits } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Fields, Pictures, Users } from '../users/index.ts';
+import type { Consents, Fields, Organisations, Pictures, Users } from '../users/index.ts';
 
 /** What the account pages ask of the rest of the house. */
 export interface AccountPorts {
@@ -35,6 +35,7 @@ export interface AccountPorts {
   pictures: Pictures;
   limits: Limits;
   fields: Pick<Fields, 'list' | 'check'>;
+  organisations: Pick<Organisations, 'members' | 'invitations'>;
   sessions: Sessions;
   clients: Clients;
   consents: Consents;

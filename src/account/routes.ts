@@ -3,6 +3,7 @@ import { type AppContext, multipartBody } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { createEmailPages } from './email.ts';
 import { createNotMePages } from './not-me.ts';
+import { createOrganisationPages } from './organisations.ts';
 import { createPasskeyPages } from './passkeys.ts';
 import { createPasswordPages } from './password.ts';
 import type { AccountPorts } from './ports.ts';
@@ -34,6 +35,7 @@ export function createAccount(ports: AccountPorts) {
   const passkeys = createPasskeyPages(ports, guard);
   const sessions = createSessionsPages(ports, guard);
   const settings = createSettingsPages(ports, guard);
+  const organisations = createOrganisationPages(ports, guard);
   const notMe = createNotMePages(ports);
 
   const router = new Router();
@@ -93,6 +95,13 @@ export function createAccount(ports: AccountPorts) {
   post('/account/devices/forget', sessions.forget);
   get('/account/applications', self.applications);
   post('/account/applications/withdraw', self.withdraw);
+  get('/account/organisations', organisations.show);
+  post('/account/organisations/accept', organisations.accept);
+  post('/account/organisations/decline', organisations.decline);
+  post('/account/organisations/leave', organisations.leave);
+  get('/account/invitation', organisations.showInvitation);
+  post('/account/invitation/sign-in', organisations.signIn);
+  post('/account/invitation/join', organisations.join);
   get('/account/activity', self.activity);
   get('/account/settings', settings.show);
   post('/account/settings', settings.save);

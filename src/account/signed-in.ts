@@ -19,6 +19,11 @@ export interface SignedInGuard {
    * @returns undefined when the browser was sent away: there is nothing more to do
    */
   demand(ctx: AppContext, options?: { fresh?: boolean; back?: string }): Promise<SignedIn | undefined>;
+  /**
+   * Sends the browser to sign in, or to register, and back to a page of ours.
+   * @param options.hint the address to begin with
+   */
+  send(ctx: AppContext, options: { back: string; hint?: string; register?: boolean; maxAge?: number }): void;
   /** Whether the sign-in is recent enough for a change that matters. */
   isFresh(known: SignedIn): boolean;
   /** Who is signed in here, if anybody. */
@@ -59,23 +64,30 @@ export function createSignedInGuard(deps: {
   const isFresh: SignedInGuard['isFresh'] = ({ session }) =>
     (clock.now().getTime() - session.authTime.getTime()) / 1000 <= freshSeconds;
 
+  const send: SignedInGuard['send'] = (ctx, { back, hint, register, maxAge }) => {
+    const query = new URLSearchParams({
+      client_id: accountClientId,
+      response_type: 'none',
+      redirect_uri: `${issuer}${callback}`,
+      scope: 'openid',
+      state: isOwnPath(back) ? back : '/account',
+      ...(hint ? { login_hint: hint } : {}),
+      ...(register ? { prompt: 'create' } : {}),
+      ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
+    });
+    ctx.redirect(`/authorize?${query}`);
+    ctx.status = 303;
+  };
+
   return {
     look,
+    send,
     isFresh,
     async demand(ctx, { fresh = false, back = ctx.path } = {}) {
       const known = await look(ctx);
       if (known && (!fresh || isFresh(known))) return known;
-      const query = new URLSearchParams({
-        client_id: accountClientId,
-        response_type: 'none',
-        redirect_uri: `${issuer}${callback}`,
-        scope: 'openid',
-        state: isOwnPath(back) ? back : '/account',
-        // Stricter than we are, so that whoever is sent there because of us is asked there.
-        ...(fresh ? { max_age: String(freshSeconds - 30) } : {}),
-      });
-      ctx.redirect(`/authorize?${query}`);
-      ctx.status = 303;
+      // Stricter than we are, so that whoever is sent there because of us is asked there.
+      send(ctx, { back, ...(fresh ? { maxAge: freshSeconds - 30 } : {}) });
       return undefined;
     },
     async back(ctx) {

@@ -23,11 +23,21 @@ export interface ClientMetadata {
   require_mfa?: boolean;
   /** By which providers its people may come, in the order of their buttons; all that are not hidden when it says nothing. */
   identity_providers?: string[];
+  /** By SCIM it sees and changes only the users and groups of this domain, which are those it has made. */
+  provisioning_domain?: string;
+  /** Whether the e-mail addresses it sets by SCIM count as proved, because a directory vouches for them; they do unless it says no. */
+  provisioned_addresses_verified?: boolean;
   [name: string]: unknown;
 }
 
 /** Names that are ours and not the engine's; told to it as extra metadata. */
-export const ownClientMetadata = ['first_party', 'require_mfa', 'identity_providers'] as const;
+export const ownClientMetadata = [
+  'first_party',
+  'require_mfa',
+  'identity_providers',
+  'provisioning_domain',
+  'provisioned_addresses_verified',
+] as const;
 
 /** Methods by which a client proves itself with a secret that both sides know. */
 const secretMethods = ['client_secret_basic', 'client_secret_post'];

@@ -93,6 +93,28 @@ export interface Catalogue {
   'field.declared': { field: string };
   'field.changed': { field: string };
   'field.removed': { field: string };
+  'permission.changed': { permission: string };
+  'permission.removed': { permission: string };
+  'role.created': { role: string };
+  'role.changed': { role: string };
+  'role.removed': { role: string };
+  /** To a person, the subject, or to a group. */
+  'role.assigned': { role: string; group?: string };
+  'role.withdrawn': { role: string; group?: string };
+  'organisation.created': { organisation: string };
+  'organisation.changed': { organisation: string; fields: string[] };
+  'organisation.removed': { organisation: string };
+  'organisation.member_added': { organisation: string; roles: string[] };
+  'organisation.member_changed': { organisation: string; roles: string[] };
+  'organisation.member_removed': { organisation: string };
+  'organisation.invited': { organisation: string; invitation: string };
+  'organisation.invitation_accepted': { organisation: string; invitation: string };
+  'organisation.invitation_withdrawn': { organisation: string; invitation: string };
+  'organisation.domain_claimed': { organisation: string; domain: string };
+  'organisation.domain_proved': { organisation: string; domain: string };
+  /** Its proof was not found any more, several times in a row. */
+  'organisation.domain_lost': { organisation: string; domain: string };
+  'organisation.domain_removed': { organisation: string; domain: string };
 
   // the house itself
   'key.created': { kid: string; alg: string; signsFrom: string };

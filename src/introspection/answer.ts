@@ -2,7 +2,7 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Sessions, StoredToken } from '../sessions/index.ts';
-import type { Standing } from '../users/index.ts';
+import type { Standing, TokenFactsReader } from '../users/index.ts';
 import { type AccessTokenClaims, createJwtReader, looksLikeJwt } from './jwt.ts';
 import { grantClaim, sessionClaim } from './origin.ts';
 
@@ -16,8 +16,8 @@ export interface AnswerPorts {
   clock: Clock;
   /** The name by which an application knows the account: its pairwise subject, if it has one. */
   subject: (accountId: string, clientId: string) => Promise<string>;
-  /** What APIs are told of a person besides: organisation, roles. */
-  facts?: ((accountId: string, token: { scope?: string | undefined }) => Promise<object>) | undefined;
+  /** What APIs are told of the person as of now: organisation, groups, roles. Nothing: the token is dead. */
+  facts: TokenFactsReader;
   /** Called with each answer given: for counting, so nothing in it may wait. */
   answered?: ((token: 'opaque' | 'jwt', active: boolean) => void) | undefined;
 }
@@ -78,8 +78,10 @@ export function createAnswer(ports: AnswerPorts) {
     if (!(await mayAsk(caller, { clientId, aud: token.aud as string | string[] }))) return dead;
     const sessionUid = expiresWithSession ? token.sessionUid : undefined;
     if (!(await stands({ clientId, accountId, grantId, sessionUid }))) return dead;
-    const told = accountId ? { sub: await subject(accountId, clientId), ...(await facts?.(accountId, token)) } : {};
-    return { active: true, ...told, ...said(token, issuer) };
+    if (!accountId) return { active: true, ...said(token, issuer) };
+    const told = await facts(accountId, { scope: token.scope as string | undefined, org_id: organisationOf(token) });
+    if (!told) return dead;
+    return { active: true, sub: await subject(accountId, clientId), ...said(token, issuer), ...told };
   };
 
   const jwt = async (caller: Caller, value: string): Promise<Answer> => {
@@ -90,9 +92,10 @@ export function createAnswer(ports: AnswerPorts) {
     if (await tokens.isJwtRevoked(claims.jti)) return dead;
     if (grantId === undefined && claims.sub !== claims.client_id) return dead;
     if (!(await stands({ clientId: claims.client_id, grantId, sessionUid }))) return dead;
-    const accountId = grantId && facts ? (await tokens.grant(grantId))?.accountId : undefined;
-    const told = accountId ? await facts?.(accountId, claims) : undefined;
-    return { active: true, ...told, ...answer, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer' };
+    const accountId = grantId ? (await tokens.grant(grantId))?.accountId : undefined;
+    const told = accountId ? await facts(accountId, claims as { scope?: string; org_id?: string }) : {};
+    if (!told) return dead;
+    return { active: true, ...answer, ...told, token_type: claims.cnf?.jkt ? 'DPoP' : 'Bearer' };
   };
 
   return async function answer(caller: Caller, token: string): Promise<Answer> {
@@ -106,6 +109,12 @@ export function createAnswer(ports: AnswerPorts) {
 interface TokenOrigin {
   [grantClaim]?: string;
   [sessionClaim]?: string;
+}
+
+/** The organisation that an opaque token is for; a refresh token has it with the request it came from. */
+function organisationOf({ extra, claims }: StoredToken & Record<string, unknown>): string | undefined {
+  const asked = (claims as { id_token?: { org_id?: { value?: string } } } | undefined)?.id_token?.org_id?.value;
+  return (extra as { org_id?: string } | undefined)?.org_id ?? asked;
 }
 
 /** What the engine says of an opaque token, in its words; `undefined` is left out of the answer. */

@@ -31,6 +31,8 @@ export interface Caller {
 export interface Wanted {
   /** All of them. */
   scopes: readonly OwnScope[];
+  /** Or else any one of these. */
+  or?: readonly OwnScope[];
   /** The person must have proved themselves so (RFC 9470). Who has no person behind the token is not asked. */
   acr?: string;
   /** The person must have proved themselves within so many seconds (RFC 9470). */
@@ -151,7 +153,8 @@ export function createBearer(ports: BearerPorts): Bearer {
     const { accountId } = stands;
 
     const scopes = await scopesNow(written, record.metadata, accountId);
-    if (!wanted.scopes.every((scope) => scopes.has(scope))) {
+    const isEnough = wanted.scopes.every((scope) => scopes.has(scope)) || wanted.or?.some((scope) => scopes.has(scope));
+    if (!isEnough) {
       const refusal = new Refusal('token.insufficient_scope', {
         kind: 'forbidden',
         details: { scopes: wanted.scopes },

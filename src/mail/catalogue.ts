@@ -19,6 +19,10 @@ export interface Letters {
   'choose-password': { link: string };
   /** The address is proved, the account ready. */
   welcome: { link: string };
+  /** Somebody is asked to join an organisation, whether or not they have an account. */
+  'organisation-invitation': { place: string; link: string; until: Date };
+  /** To those who look after an organisation: its proof of a domain was gone for days. */
+  'domain-lost': { place: string; domain: string; link: string };
   /** Said after the fact, so that the owner notices what was not theirs. */
   'password-changed': { when: Date; link: string };
   /** The same for whatever else concerns the safety of an account; its words stand under what it tells of. */
@@ -58,4 +62,5 @@ export const askedFor: ReadonlySet<LetterName> = new Set([
   'address-taken',
   'reset-password',
   'choose-password',
+  'organisation-invitation',
 ]);

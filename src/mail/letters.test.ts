@@ -12,6 +12,8 @@ const samples: { [L in LetterName]: Letters[L] } = {
   'account-exists': { link: proof.link },
   'reset-password': proof,
   'choose-password': { link: proof.link },
+  'organisation-invitation': { place: 'Acme', link: proof.link, until: new Date('2026-01-02T00:00:00Z') },
+  'domain-lost': { place: 'Acme', domain: 'acme.example', link: proof.link },
   welcome: { link: proof.link },
   'password-changed': { when: new Date('2026-03-04T05:06:00Z'), link: proof.link },
   'change-address': proof,

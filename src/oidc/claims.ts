@@ -1,5 +1,17 @@
 import { type Account, errors, type FindAccount } from 'oidc-provider';
-import { type Field, type Fields, preferencesOf, type Standing, type User, type Users } from '../users/index.ts';
+import {
+  claimsOfFacts,
+  type FactClaimSettings,
+  type FactsReader,
+  type Field,
+  type Fields,
+  factScopes,
+  preferencesOf,
+  type Standing,
+  type User,
+  type Users,
+} from '../users/index.ts';
+import type { OrganisationRequests } from './organisations.ts';
 
 /**
  * Which claims each scope asks for (OpenID Connect Core 1.0, section 5.4). How the person proved who they are, how
@@ -26,6 +38,10 @@ export const claimsByScope = {
   email: ['email', 'email_verified'],
   phone: ['phone_number', 'phone_number_verified'],
   address: ['address'],
+  groups: ['groups', 'hasgroups'],
+  roles: ['roles'],
+  permissions: ['permissions', 'org_permissions'],
+  organization: ['org_id', 'org_name', 'org_roles'],
   iss: null,
   sid: null,
 };
@@ -87,23 +103,34 @@ export function createFindAccount({
   standing,
   users,
   fields,
+  facts,
+  factClaims,
+  organisationRequests,
 }: {
   standing: Standing;
   users: Users;
   fields: Pick<Fields, 'list'>;
+  facts: FactsReader;
+  factClaims: FactClaimSettings;
+  organisationRequests: Pick<OrganisationRequests, 'stillIn'>;
 }): FindAccount {
-  return async (ctx, sub) => {
+  return async (ctx, sub, token) => {
     if (!(await standing.stands(sub))) {
       // The store hides a stopped person's session; this is the instant between that answer and this question.
       if (browserRoutes.has(ctx.oidc?.route)) throw new errors.AccessDenied('the account may not be used');
       return undefined;
     }
+    if (!(await organisationRequests.stillIn(token as never, sub))) return undefined;
     const account: Account = {
       accountId: sub,
-      async claims() {
+      async claims(_use, scope, mask) {
         const user = await users.byId(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
-        return claimsFor(user, ctx.oidc?.client, await fields.list());
+        const claims = claimsFor(user, ctx.oidc?.client, await fields.list());
+        const asked = [...scope.split(' '), ...Object.keys(mask), ...('org_roles' in mask ? ['organization'] : [])];
+        const organisation = (mask.org_id as { value?: string } | null | undefined)?.value;
+        if (organisation === undefined && !factScopes.some((name) => asked.includes(name))) return claims;
+        return { ...claims, ...claimsOfFacts(await facts.factsOf(sub, organisation), asked, factClaims) };
       },
     };
     return account;

@@ -1,11 +1,12 @@
-import type { Adapter, Configuration } from 'oidc-provider';
+import { type Adapter, type Configuration, errors } from 'oidc-provider';
 import { ownClientMetadata } from '../clients/index.ts';
 import { acrValues } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
-import type { Fields } from '../users/index.ts';
+import type { Fields, TokenFactsReader } from '../users/index.ts';
 import { claimsWith } from './claims.ts';
 import { type FeaturePorts, features } from './features.ts';
+import { organisationIn } from './organisations.ts';
 import { bodyLimits, createFetch } from './outbound.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
 import { createPrompts } from './prompts.ts';
@@ -15,6 +16,7 @@ export interface ConfigurationPorts extends FeaturePorts {
   settings: Settings;
   vault: Vault;
   fields: Pick<Fields, 'current'>;
+  tokenFacts: TokenFactsReader;
   /** The languages of the pages. */
   locales: string[];
   pairwise: PairwiseIdentifier;
@@ -62,16 +64,47 @@ const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) =
   requestObjectEncryptionAlgValues: algorithms,
 });
 
+/** How a request names the organisation, by id or by name; which one it is `organisations.ts` settles. */
+const extraParams: NonNullable<Configuration['extraParams']> = {
+  organization(_ctx, value) {
+    if (value !== undefined && !/^[a-zA-Z0-9-]{1,63}$/.test(value))
+      throw new errors.InvalidRequest('organization is the id or the name of one');
+  },
+};
+
 /**
  * How and when the person was proved, told to APIs as well: by it they decide whether to ask for more (RFC 9068,
  * section 2.2.1; RFC 9470, section 6).
  */
-const howProved: NonNullable<Configuration['extraTokenClaims']> = ({ oidc: { entities } }) => {
-  const source = entities.RefreshToken ?? entities.AuthorizationCode ?? entities.DeviceCode;
-  if (!source) return undefined;
+const howProved = (source: Source) => {
   const { authTime, acr, amr } = source;
   return { ...(authTime && { auth_time: authTime }), ...(acr && { acr }), ...(amr && { amr }) };
 };
+
+type Source = { authTime?: number; acr?: string; amr?: string[] };
+
+/**
+ * What an access token carries beside the engine's claims: how the person was proved, the organisation it is for, and in
+ * a JWT what its scopes ask of groups, roles and permissions. Of an opaque token these are asked when it is introspected.
+ */
+const tokenClaims =
+  (facts: TokenFactsReader): NonNullable<Configuration['extraTokenClaims']> =>
+  async ({ oidc: { entities } }, token) => {
+    const source = entities.RefreshToken ?? entities.AuthorizationCode ?? entities.DeviceCode;
+    if (!source) return undefined;
+    const org_id = organisationIn(source as never);
+    const { resourceServer, scope, accountId } = token as unknown as {
+      resourceServer?: { accessTokenFormat?: string };
+      scope?: string;
+      accountId?: string;
+    };
+    const isJwt = resourceServer?.accessTokenFormat === 'jwt';
+    return {
+      ...howProved(source as Source),
+      ...(org_id === undefined ? {} : { org_id }),
+      ...(isJwt && accountId ? await facts(accountId, { scope, org_id }) : {}),
+    };
+  };
 
 const isConfidential = (client: { clientAuthMethod?: string }) => client.clientAuthMethod !== 'none';
 
@@ -101,8 +134,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
     pairwiseIdentifier: ports.pairwise as Configuration['pairwiseIdentifier'],
     // A scope asks for its claims at userinfo; the ID token carries them only when asked (Core 1.0, section 5.4).
     conformIdTokenClaims: true,
-    // By whom the person is to sign in; the second spelling is Keycloak's.
-    extraParams: ['idp_hint', 'kc_idp_hint'],
+    extraParams,
     extraClientMetadata: { properties: [...ownClientMetadata] },
 
     // How clients prove themselves. Secrets are kept by hash, so the methods that need them in the clear are absent.
@@ -132,7 +164,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
     },
     formats: { customizers: { jwt: ports.jwtCustomizer } },
-    extraTokenClaims: howProved,
+    extraTokenClaims: tokenClaims(ports.tokenFacts),
     clientBasedCORS: ports.corsOrigin,
     pkce: {
       required: (_ctx, client) =>

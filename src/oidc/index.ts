@@ -10,5 +10,6 @@ export { grantMissing, type Missing } from './grants.ts';
 export { home } from './home.ts';
 export type { ProtocolMeasure } from './listening.ts';
 export { createOidc, type Oidc } from './oidc.ts';
+export { createOrganisationRequests } from './organisations.ts';
 export { createPairwise } from './pairwise.ts';
 export { createScreens, type Screens } from './screens.ts';

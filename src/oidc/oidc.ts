@@ -2,13 +2,21 @@ import { readFileSync } from 'node:fs';
 import type Koa from 'koa';
 import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
-import { Provider } from 'oidc-provider';
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { ClientMetadata, Clients, ResourceServer, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import { type Budget, type Clock, type Limits, type Log, Refusal, sha256, type Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Consents, Fields, Standing, Users } from '../users/index.ts';
+import type {
+  Consents,
+  FactClaimSettings,
+  FactsReader,
+  Fields,
+  Standing,
+  TokenFactsReader,
+  Users,
+} from '../users/index.ts';
 import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
@@ -21,6 +29,7 @@ import { ownFormPages } from './form-pages.ts';
 import { type CameBy, createLoadExistingGrant } from './grants.ts';
 import { logEngine, measureEngine, type ProtocolMeasure } from './listening.ts';
 import { type CertificateOf, createCertificateOf } from './mutual-tls.ts';
+import type { OrganisationRequests } from './organisations.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
 import { postedRequests } from './posted.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
@@ -36,6 +45,10 @@ export interface OidcPorts {
   sessions: Sessions;
   users: Users;
   fields: Pick<Fields, 'current' | 'list' | 'onChange'>;
+  facts: FactsReader;
+  factClaims: FactClaimSettings;
+  tokenFacts: TokenFactsReader;
+  organisationRequests: OrganisationRequests;
   standing: Standing;
   consents: Consents;
   keys: Keys;
@@ -86,6 +99,12 @@ export function createOidc(ports: OidcPorts): Oidc {
     authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
   });
   const apiScopes = Object.keys(ports.ownApi.scopes);
+  const existingGrant = createLoadExistingGrant(ports.consents, sessions, ports.cameBy);
+  const loadExistingGrant = async (ctx: KoaContextWithOIDC) => {
+    const grant = await existingGrant(ctx);
+    await ports.organisationRequests.settle(ctx, grant);
+    return grant;
+  };
   const shared = {
     ...ports,
     clients: allForEngine(clients),
@@ -93,7 +112,8 @@ export function createOidc(ports: OidcPorts): Oidc {
     certificateOf,
     adapter: createAdapterFactory({ clients, sessions, apiScopes }),
     findAccount: forEngine(createFindAccount(ports) as never),
-    loadExistingGrant: forEngine(createLoadExistingGrant(ports.consents, sessions, ports.cameBy)),
+    tokenFacts: forEngine(ports.tokenFacts),
+    loadExistingGrant: forEngine(loadExistingGrant),
     renderError: ports.screens.error,
     corsOrigin: (_ctx: Context, origin: string, client: { redirectUris?: string[] }) =>
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),

@@ -84,7 +84,9 @@ export function deviceConfirmPage(input: {
   /** Where the request came from, as far as known. */
   device?: { ip?: string | undefined; userAgent?: string | undefined };
 }) {
-  const known = new Set(['openid', 'profile', 'email', 'phone', 'address', 'offline_access']);
+  const known = new Set(
+    'openid profile email phone address offline_access groups roles permissions organization'.split(' '),
+  );
   return {
     ...page('device-confirm'),
     engine: readEngineForm(input.form),

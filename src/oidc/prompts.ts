@@ -1,5 +1,6 @@
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { acrValues, mfa, satisfies } from '../credentials/index.ts';
+import { organisationPrompt, policyChecks } from './organisations.ts';
 
 const { base, Check, Prompt } = interactionPolicy;
 
@@ -36,7 +37,8 @@ function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
  * 1. `create`: the application sent them to register (Initiating User Registration 1.0).
  * 2. `login`: nobody is signed in, it was too long ago, it was somebody else, or not sure enough for `acr_values`.
  * 3. `select_account`: the application wants them to choose.
- * 4. `consent`: something was asked for that they have not allowed.
+ * 4. `organization`: they are in several, and the application wants one and named none.
+ * 5. `consent`: something was asked for that they have not allowed.
  */
 export function createPrompts() {
   const policy = base();
@@ -74,7 +76,10 @@ export function createPrompts() {
     ),
   );
 
+  for (const check of policyChecks()) login.checks.add(check);
+
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 2);
+  policy.add(organisationPrompt(), 3);
   return policy;
 }

@@ -1,5 +1,6 @@
 import { type ResourceServer as EngineResourceServer, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { type Clients, type ResourceServer, type ResourceServers, scopesNamedBy } from '../clients/index.ts';
+import { factScopes } from '../users/index.ts';
 
 export interface ResourcePorts {
   clients: Clients;
@@ -13,7 +14,8 @@ export function createResourceServerInfo(ports: ResourcePorts, settings: { acces
   /** What the client may ask for here; nothing of our own APIs unless somebody wrote it down for this client. */
   const scopesFor = async (server: ResourceServer, clientId: string): Promise<string[]> => {
     const all = Object.keys(server.scopes);
-    if (!server.scopesByName) return all;
+    // Every other API may be told what the person belongs to, where the application asks for it.
+    if (!server.scopesByName) return [...new Set([...all, ...factScopes])];
     const named = scopesNamedBy((await clients.find(clientId))?.metadata ?? {});
     const given = all.filter((scope) => named.includes(scope));
     if (given.length === 0) throw new errors.InvalidTarget('the resource is not open to this client');

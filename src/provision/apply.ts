@@ -7,9 +7,10 @@ import type { Federation } from '../federation/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import { Refusal, sha256 } from '../platform/index.ts';
 import { emailKey, type Fields, mergeValues, type Users } from '../users/index.ts';
+import { applyBelonging, type BelongingPorts } from './belonging.ts';
 import { type Plan, ProvisionFault } from './plan.ts';
 
-export interface ProvisionPorts {
+export interface ProvisionPorts extends BelongingPorts {
   db: Db;
   users: Users;
   fields: Fields;
@@ -25,7 +26,7 @@ const by = { actor: { kind: 'system' as const }, reason: 'bootstrap' };
 /**
  * Makes the installation what the plan says, in one transaction that other processes wait for.
  *
- * Custom fields, clients, identity providers and resource servers follow the file. People are only added: what became of an account since (a new
+ * Custom fields, roles, organisations, identity providers, clients and resource servers follow the file. People are only added: what became of an account since (a new
  * password, a suspension) is not undone by a restart.
  * @returns what was changed, one line each; nothing when all was so already
  */
@@ -76,6 +77,7 @@ export async function applyPlan(plan: Plan, ports: ProvisionPorts): Promise<stri
       if (prepared) await passwords.store(user.id, prepared);
       changes.push(`${person.administrator ? 'administrator' : 'user'} ${user.id} (${person.state})`);
     }
+    changes.push(...(await applyBelonging(plan, ports)));
     if (changes.length > 0)
       await events.record({ type: 'bootstrap.applied', ...by, data: { changes: changes.length } });
     return changes;

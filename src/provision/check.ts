@@ -37,6 +37,18 @@ export function checkPlan(
     plan.fields.map(({ name }) => name),
   );
   once(
+    'the role',
+    plan.roles.map(({ scope, name }) => `${name} of the ${scope}`),
+  );
+  once(
+    'the group',
+    plan.groups.map(({ name }) => name),
+  );
+  once(
+    'the organisation',
+    plan.organisations.map(({ name }) => name),
+  );
+  once(
     'the person',
     [...plan.administrators, ...plan.users].map(({ email }) => emailKey(email)),
   );

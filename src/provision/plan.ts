@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isMappingTarget, providerSchema } from '../federation/index.ts';
-import { fieldSchema, isEmail } from '../users/index.ts';
+import { fieldSchema, isEmail, organisationName, permissionName, policySchema } from '../users/index.ts';
 
 const text = z.string().trim().min(1).max(200);
 
@@ -41,7 +41,57 @@ const person = z.strictObject({
 });
 
 /** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */
+const reference = z.string().min(1).max(320);
+
 export const planSchema = z.strictObject({
+  /** Named actions, and the roles that are sets of them. */
+  permissions: z
+    .array(
+      z.union([
+        z.string().regex(permissionName),
+        z.strictObject({ name: z.string().regex(permissionName), description: text.optional() }),
+      ]),
+    )
+    .default([]),
+  roles: z
+    .array(
+      z.strictObject({
+        name: text,
+        scope: z.enum(['installation', 'organisation']).default('installation'),
+        description: text.optional(),
+        permissions: z.array(z.string()).default([]),
+        /** Addresses of people and names of groups, for a role of the installation. */
+        users: z.array(reference).default([]),
+        groups: z.array(reference).default([]),
+      }),
+    )
+    .default([]),
+  /** By name. Members are only added. */
+  groups: z
+    .array(
+      z.strictObject({
+        name: text,
+        users: z.array(reference).default([]),
+        /** Groups that are in it. */
+        groups: z.array(reference).default([]),
+      }),
+    )
+    .default([]),
+  organisations: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(organisationName, 'is small letters, digits and hyphens, beginning with a letter'),
+        display_name: text.optional(),
+        policy: policySchema.optional(),
+        /** By address, with names of roles of organisations. Only added, and never taken a role from. */
+        members: z.array(z.strictObject({ email: reference, roles: z.array(text).default([]) })).default([]),
+        /** `proved` takes the file's word for it; without it the DNS is asked. */
+        domains: z
+          .array(z.union([z.string(), z.strictObject({ domain: z.string(), proved: z.boolean().default(false) })]))
+          .default([]),
+      }),
+    )
+    .default([]),
   /** What else is known of people; see the guide on custom fields. */
   fields: z.array(fieldSchema).default([]),
   administrators: z.array(person).default([]),

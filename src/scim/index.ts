@@ -4,4 +4,5 @@
  * business, who may call is told by `introspection`, which lets requests in.
  */
 export type { ScimPorts } from './ports.ts';
+export { scimBudget } from './rate.ts';
 export { createScim } from './routes.ts';

@@ -1,5 +1,13 @@
 import type { Context } from 'koa';
 import type { ClientMetadata } from '../clients/index.ts';
+import type { PasswordPolicy, Passwords } from '../credentials/index.ts';
+import type { Events } from '../events/index.ts';
+import type { Db } from '../platform/db/index.ts';
+import type { Budget, Clock, Limits, Vault } from '../platform/index.ts';
+import type { Sessions } from '../sessions/index.ts';
+import type { By, Fields, Groups, Users } from '../users/index.ts';
+
+export type ScimScope = 'scim.read' | 'scim.write' | 'account.read';
 
 /** Who calls, as this door needs to know it. */
 export interface ScimCaller {
@@ -9,11 +17,31 @@ export interface ScimCaller {
   accountId?: string;
 }
 
-export type ScimScope = 'scim.read' | 'scim.write';
-
 /** What this door asks of the rest of the house. */
 export interface ScimPorts {
   issuer: string;
   /** Lets a request in by its access token; sets `WWW-Authenticate` and throws otherwise. */
-  bearer(ctx: Context, wanted: { scopes: readonly ScimScope[] }): Promise<ScimCaller>;
+  bearer(ctx: Context, wanted: { scopes: readonly ScimScope[]; or?: readonly ScimScope[] }): Promise<ScimCaller>;
+  db: Db;
+  clock: Clock;
+  vault: Vault;
+  limits: Limits;
+  /** Requests of one client. */
+  budget: Budget;
+  users: Users;
+  groups: Groups;
+  fields: Fields;
+  sessions: Pick<Sessions, 'endAllOf'>;
+  passwords: Pick<Passwords, 'prepare' | 'store' | 'check' | 'has'>;
+  policy: PasswordPolicy;
+  events: Pick<Events, 'record'>;
+}
+
+/** What a request may do and in whose name. */
+export interface Reach {
+  by: By;
+  /** Only users and groups of this provisioning domain exist; undefined: all do. */
+  domain: string | undefined;
+  /** Whether the addresses it sets count as proved. */
+  vouches: boolean;
 }

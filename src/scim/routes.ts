@@ -1,18 +1,212 @@
 import Router from '@koa/router';
-import { scimFaults } from './faults.ts';
-import type { ScimPorts } from './ports.ts';
+import type { Context } from 'koa';
+import type { Answer, Conditions } from './answer.ts';
+import { readBody } from './body.ts';
+import { type BulkOperation, runBulk } from './bulk.ts';
+import { createDiscovery } from './discovery.ts';
+import { bad, ScimFault, scimFaults } from './faults.ts';
+import { createScimGroups } from './groups/groups.ts';
+import type { Reach, ScimCaller, ScimPorts, ScimScope } from './ports.ts';
+import { createPages, type Page } from './query/page.ts';
+import { checkSelection } from './query/projection.ts';
+import { type Query, readQuery, readSearch, readSelection } from './query/request.ts';
+import { createRootSearch } from './query/root.ts';
+import { createRate } from './rate.ts';
+import type { JsonObject } from './schema/attribute.ts';
+import { createScimUsers } from './users/users.ts';
 
 const listSchema = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
 
-/** Every URL of SCIM. */
-export function createScim({ bearer }: ScimPorts): { router: Router } {
+/** Every URL of SCIM (RFC 7644, section 3.2). */
+export function createScim(ports: ScimPorts): { router: Router } {
+  const base = `${ports.issuer}/scim/v2`;
+  const pages = createPages(ports);
+  const users = createScimUsers({ ...ports, base, pages });
+  const groups = createScimGroups({ ...ports, base, pages });
+  const search = createRootSearch({ users, groups, pages });
+  const discovery = createDiscovery(base);
+  const rate = createRate(ports);
+
+  /** Lets the request in, and says how far it reaches. */
+  const enter = async (
+    ctx: Context,
+    ...scopes: [ScimScope, ...ScimScope[]]
+  ): Promise<{ reach: Reach; caller: ScimCaller }> => {
+    const [scope, ...or] = scopes;
+    const caller = await ports.bearer(ctx, { scopes: [scope], ...(or.length > 0 && { or }) });
+    await rate.demand(caller.clientId);
+    return { caller, reach: reachOf(ctx, caller) };
+  };
+
   const router = new Router({ prefix: '/scim/v2' });
   router.use(scimFaults);
 
-  router.get('/ResourceTypes', async (ctx) => {
-    await bearer(ctx, { scopes: ['scim.read'] });
-    ctx.body = JSON.stringify({ schemas: [listSchema], totalResults: 0, Resources: [] });
-    ctx.type = 'application/scim+json';
+  const kinds = { Users: users, Groups: groups } as const;
+  for (const [name, kind] of Object.entries(kinds)) {
+    router.get(`/${name}`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.read');
+      list(ctx, await kind.list(queryOf(ctx), reach));
+    });
+    router.post(`/${name}`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.write');
+      speak(ctx, await kind.create(await readBody(ctx), reach, selectionOf(ctx)));
+    });
+    router.post(`/${name}/.search`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.read');
+      list(ctx, await kind.list(checked(readSearch(await readBody(ctx))), reach));
+    });
+    router.get(`/${name}/:id`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.read');
+      speak(ctx, await kind.read(ctx.params.id!, reach, conditionsOf(ctx), selectionOf(ctx)));
+    });
+    router.put(`/${name}/:id`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.write');
+      speak(ctx, await kind.replace(ctx.params.id!, await readBody(ctx), reach, conditionsOf(ctx), selectionOf(ctx)));
+    });
+    router.patch(`/${name}/:id`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.write');
+      speak(ctx, await kind.patch(ctx.params.id!, await readBody(ctx), reach, conditionsOf(ctx), selectionOf(ctx)));
+    });
+    router.delete(`/${name}/:id`, async (ctx) => {
+      const { reach } = await enter(ctx, 'scim.write');
+      speak(ctx, await kind.remove(ctx.params.id!, reach, conditionsOf(ctx)));
+    });
+  }
+
+  // Who is behind the token (RFC 7644, section 3.11).
+  const me = async (ctx: Context, ...scopes: [ScimScope, ...ScimScope[]]) => {
+    const { reach, caller } = await enter(ctx, ...scopes);
+    if (caller.accountId === undefined) throw new ScimFault(404, undefined, 'there is no person behind the token');
+    return { id: caller.accountId, reach };
+  };
+  router.get('/Me', async (ctx) => {
+    const { id, reach } = await me(ctx, 'scim.read', 'account.read');
+    speak(ctx, await users.read(id, reach, conditionsOf(ctx), selectionOf(ctx)));
+  });
+  router.put('/Me', async (ctx) => {
+    const { id, reach } = await me(ctx, 'scim.write');
+    speak(ctx, await users.replace(id, await readBody(ctx), reach, conditionsOf(ctx), selectionOf(ctx)));
+  });
+  router.patch('/Me', async (ctx) => {
+    const { id, reach } = await me(ctx, 'scim.write');
+    speak(ctx, await users.patch(id, await readBody(ctx), reach, conditionsOf(ctx), selectionOf(ctx)));
+  });
+  router.delete('/Me', async (ctx) => {
+    const { id, reach } = await me(ctx, 'scim.write');
+    speak(ctx, await users.remove(id, reach, conditionsOf(ctx)));
+  });
+
+  router.post('/.search', async (ctx) => {
+    const { reach } = await enter(ctx, 'scim.read');
+    list(ctx, await search(checked(readSearch(await readBody(ctx))), reach));
+  });
+
+  router.post('/Bulk', async (ctx) => {
+    const { reach, caller } = await enter(ctx, 'scim.write');
+    const run = async ({ method, path, version, data }: BulkOperation): Promise<Answer> => {
+      await rate.demand(caller.clientId);
+      const [, name, id] = /^\/(Users|Groups)(?:\/([^/]+))?$/.exec(path) ?? [];
+      const kind = kinds[name as keyof typeof kinds];
+      if (!kind || (method === 'POST') !== (id === undefined))
+        throw bad('invalidPath', `${method} ${path} means nothing here`);
+      const conditions: Conditions = version === undefined ? {} : { ifMatch: version };
+      if (method === 'POST') return kind.create(data, reach, { excludedAttributes: ['members'] });
+      if (method === 'PUT') return kind.replace(id!, data, reach, conditions, { excludedAttributes: ['members'] });
+      if (method === 'PATCH') return kind.patch(id!, data, reach, conditions);
+      return kind.remove(id!, reach, conditions);
+    };
+    write(ctx, 200, await runBulk(await readBody(ctx), { base, run }));
+  });
+
+  // What is offered and how one authenticates must be known before one can (RFC 7644, section 4).
+  router.get('/ServiceProviderConfig', (ctx) => write(ctx, 200, discovery.config()));
+  const userTypeNow = async (ctx: Context) => {
+    await enter(ctx, 'scim.read');
+    // RFC 7644, section 4: a filter here is refused, so that nobody takes it for observed.
+    if (ctx.query.filter !== undefined) throw new ScimFault(403, undefined, 'this list is not filtered');
+    return (await users.scheme()).type;
+  };
+  router.get('/ResourceTypes', async (ctx) => all(ctx, discovery.types(await userTypeNow(ctx))));
+  router.get('/ResourceTypes/:name', async (ctx) =>
+    write(ctx, 200, discovery.type(await userTypeNow(ctx), ctx.params.name!)),
+  );
+  router.get('/Schemas', async (ctx) => all(ctx, discovery.schemas(await userTypeNow(ctx))));
+  router.get('/Schemas/:id', async (ctx) => write(ctx, 200, discovery.schema(await userTypeNow(ctx), ctx.params.id!)));
+
+  // In SCIM's words, too: what is not there, and what cannot be done with what is.
+  router.all(['/', '/{*rest}'], (ctx) => {
+    const rest = ctx.path.slice('/scim/v2'.length);
+    const isKnown = /^\/(Users|Groups|Me|Bulk|\.search|ServiceProviderConfig|ResourceTypes|Schemas)(\/|$)/.test(rest);
+    throw isKnown
+      ? new ScimFault(ctx.method === 'GET' ? 404 : 405, undefined, 'this cannot be done here')
+      : new ScimFault(404, undefined, 'there is nothing here');
   });
   return { router };
 }
+
+/** Everything a change is told of, and what there is for this client. */
+function reachOf(ctx: Context, { clientId, client, accountId }: ScimCaller): Reach {
+  const domain = client.provisioning_domain as unknown;
+  // A slip in a client's metadata must not open what it was to close.
+  if (domain !== undefined && (typeof domain !== 'string' || domain === ''))
+    throw new ScimFault(403, undefined, "the client's provisioning_domain is malformed");
+  const actor =
+    accountId === undefined
+      ? { kind: 'client' as const, id: clientId }
+      : { kind: 'administrator' as const, id: accountId };
+  return {
+    by: { actor, ip: ctx.ip },
+    domain,
+    vouches: client.provisioned_addresses_verified !== false,
+  };
+}
+
+const one = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
+const parametersOf = (ctx: Context): JsonObject =>
+  Object.fromEntries(Object.entries(ctx.query).map(([name, value]) => [name, one(value)]));
+
+const checked = (query: Query): Query => {
+  checkSelection(query);
+  return query;
+};
+const queryOf = (ctx: Context): Query => checked(readQuery(parametersOf(ctx)));
+const selectionOf = (ctx: Context) => {
+  const selection = readSelection(parametersOf(ctx));
+  checkSelection(selection);
+  return selection;
+};
+
+const conditionsOf = (ctx: Context): Conditions => ({
+  ...(ctx.get('if-match') && { ifMatch: ctx.get('if-match') }),
+  ...(ctx.get('if-none-match') && { ifNoneMatch: ctx.get('if-none-match') }),
+});
+
+function write(ctx: Context, status: number, body: JsonObject): void {
+  ctx.status = status;
+  ctx.body = JSON.stringify(body);
+  ctx.type = 'application/scim+json';
+}
+
+function speak(ctx: Context, { status, body, location, version }: Answer): void {
+  if (location) ctx.set(status === 201 ? 'location' : 'content-location', location);
+  if (version) ctx.set('etag', version);
+  if (body) write(ctx, status, body);
+  else {
+    ctx.body = null;
+    ctx.status = status;
+  }
+}
+
+function list(ctx: Context, { rows, total, next, startIndex }: Page<JsonObject>): void {
+  write(ctx, 200, {
+    schemas: [listSchema],
+    totalResults: total,
+    itemsPerPage: rows.length,
+    ...(startIndex !== undefined && { startIndex }),
+    ...(next !== undefined && { nextCursor: next }),
+    Resources: rows,
+  });
+}
+
+const all = (ctx: Context, resources: JsonObject[]): void =>
+  list(ctx, { rows: resources, total: resources.length, startIndex: 1 });

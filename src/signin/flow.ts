@@ -1,5 +1,5 @@
 import type { MissingFactor } from '../credentials/index.ts';
-import type { User } from '../users/index.ts';
+import { allows, type OrganisationPolicy, type User } from '../users/index.ts';
 import type { Attempt } from './attempt.ts';
 
 /**
@@ -18,7 +18,10 @@ import type { Attempt } from './attempt.ts';
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
  *                                └─▶ identifier … (another)
+ *  organization ──▶ organization ──▶ done
  *  consent ──▶ consent ──▶ done          ("Not you?" ──▶ accounts)
+ *
+ *  ways: where an organisation allows other ways than the one at hand; its page leads to them
  * ```
  */
 export type Step =
@@ -39,6 +42,8 @@ export type Step =
   | 'reset-sent'
   | 'reset'
   | 'new-password'
+  | 'ways'
+  | 'organization'
   | 'consent'
   | 'refused'
   | 'done';
@@ -53,18 +58,21 @@ export interface Situation {
   user?: Pick<User, 'state' | 'mayHold'> | undefined;
   /** What this sign-in must still prove beside what it has, as `credentials` judges it. */
   missing?: MissingFactor | undefined;
+  /** How the organisation of the request, or of the address, wants its people to sign in. */
+  policy?: Pick<OrganisationPolicy, 'methods'> | undefined;
 }
 
-export function next({ prompt, signedIn, attempt, user, missing }: Situation): Step {
+export function next({ prompt, signedIn, attempt, user, missing, policy }: Situation): Step {
   if (prompt === 'consent' && attempt.account !== 'other') return 'consent';
+  if (prompt === 'organization' && attempt.account !== 'other') return 'organization';
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
-  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing);
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing, policy);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
   if (attempt.provider) return 'provider';
-  if (attempt.identifier) return 'password';
+  if (attempt.identifier) return allowsWay(policy, 'pwd') ? 'password' : 'ways';
   return prompt === 'create' ? 'register' : 'identifier';
 }
 
@@ -72,8 +80,11 @@ function whatTheAccountNeeds(
   user: Pick<User, 'state' | 'mayHold'>,
   attempt: Attempt,
   missing: MissingFactor | undefined,
+  policy: Situation['policy'],
 ): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
+  // Whatever was proved in a way that is not allowed proves nothing.
+  if (!allowsWay(policy, ...attempt.proved)) return 'ways';
   // Before the new password: who has only stolen the old one must not get to choose it.
   if (missing && missing !== 'totp-setup') return missing;
   if (user.state === 'PasswordResetRequired') {
@@ -86,6 +97,8 @@ function whatTheAccountNeeds(
   if (attempt.linking && !attempt.linking.answer) return 'link';
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
+
+const allowsWay = (policy: Situation['policy'], ...proved: string[]): boolean => !policy || allows(policy, proved);
 
 const provingWho: readonly Step[] = [
   'identifier',
@@ -100,6 +113,7 @@ const provingWho: readonly Step[] = [
   'reset-sent',
   'reset',
   'new-password',
+  'ways',
 ];
 
 /** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
@@ -110,7 +124,7 @@ export function mayEnter(step: Step, situation: Situation): boolean {
   const due = next(situation);
   if (step === due) return true;
   // "Not you?" where one is asked to agree.
-  if (due === 'consent') return step === 'accounts' && situation.signedIn;
+  if (due === 'consent' || due === 'organization') return step === 'accounts' && situation.signedIn;
   if (step === 'recovery') return due === 'totp';
   return turnings.includes(step) && provingWho.includes(due);
 }

@@ -2,7 +2,7 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
-import type { User } from '../users/index.ts';
+import type { OrganisationPolicy, User } from '../users/index.ts';
 import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { rememberedCookie } from './device.ts';
@@ -27,6 +27,8 @@ export interface Interaction {
   sessionAccountId: string | undefined;
   grantId: string | undefined;
   attempt: Attempt;
+  /** How the organisation of the request, or of the address, wants its people to sign in. */
+  policy(): Promise<OrganisationPolicy>;
   /** The application asks for more than a password, whatever the person has. */
   asksForMore: boolean;
   form: Form;
@@ -101,6 +103,13 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
   }
 
+  const chosen = (details.lastSubmission as { organization?: { id?: string } } | undefined)?.organization?.id;
+  const named = typeof params.organization === 'string' ? params.organization : chosen;
+  const policy = async () => {
+    const user = attempt.userId ? await users.byId(attempt.userId) : undefined;
+    return ports.organisations.policyFor({ organisation: named, email: user?.email ?? attempt.identifier });
+  };
+
   const interaction: Interaction = {
     ctx,
     uid,
@@ -121,6 +130,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
     locale: present.locale(ctx, uiLocales),
+    policy,
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
     keep: () => store.save(uid, attempt),
@@ -165,6 +175,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     const user = await interaction.user();
     const { proved } = attempt;
     const device = remembered.read(ctx);
+    const { mfa, ...rules } = await policy();
     return {
       prompt: prompt.name,
       signedIn: session?.accountId !== undefined,
@@ -172,8 +183,9 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       user,
       missing:
         user && proved.length > 0
-          ? await ports.factors.missing({ user, proved, requested, demanded, device })
+          ? await ports.factors.missing({ user, proved, requested, demanded: demanded || mfa, device })
           : undefined,
+      policy: rules,
     };
   };
   return interaction;

@@ -281,7 +281,9 @@ export function newPasswordPage(input: Common & { identifier: string; minLength:
 }
 
 /** Scopes that have words of their own (`scope.<name>`); any other is shown by the description its owner gave, or its name. */
-const KNOWN_SCOPES = new Set(['profile', 'email', 'phone', 'address', 'offline_access']);
+const KNOWN_SCOPES = new Set(
+  'profile email phone address offline_access groups roles permissions organization'.split(' '),
+);
 /** Claims in words (`claim.<name>`). */
 const KNOWN_CLAIMS = new Set(
   'name given_name family_name middle_name nickname preferred_username profile picture website email email_verified gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at'.split(
@@ -342,6 +344,28 @@ export function accountsPage(input: Common & { account: { name?: string | undefi
   return {
     ...shown('accounts', input, []),
     account: { ...input.account, label, initial: ([...label][0] ?? '•').toUpperCase() },
+  };
+}
+
+/** In which organisation? POST /signin/:uid/organization {organization: id} */
+export function organizationPage(input: Common & { account: string; places: { id: string; name: string }[] }) {
+  return {
+    ...shown('organization', input, []),
+    account: input.account,
+    change: at(input.uid, '/accounts'),
+    places: input.places.map((place) => ({ ...place, initial: ([...place.name][0] ?? '•').toUpperCase() })),
+  };
+}
+
+/** The ways in that the organisation allows. @param input.support where to find help */
+export function waysPage(input: Common & { identifier: string; passkey: boolean; support?: string | undefined }) {
+  const { passkey, ...page } = withPasskey(shown('ways', input, []), input);
+  return {
+    ...page,
+    ...(input.passkey ? { passkey } : {}),
+    identifier: input.identifier,
+    change: at(input.uid, '/identifier'),
+    support: input.support,
   };
 }
 

@@ -20,7 +20,7 @@ import type { Federation } from '../federation/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Fields, Users } from '../users/index.ts';
+import type { Fields, Organisations, Users } from '../users/index.ts';
 
 /** What the consent prompt found missing. */
 export interface MissingConsent {
@@ -43,6 +43,7 @@ export interface SigninPorts {
   }): Promise<string>;
   users: Users;
   fields: Pick<Fields, 'list' | 'check'>;
+  organisations: Pick<Organisations, 'members' | 'policyFor'>;
   clients: Clients;
   resources: ResourceServers;
   passwords: Passwords;

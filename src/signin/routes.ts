@@ -14,6 +14,7 @@ import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
 import { linkStep } from './steps/link.ts';
 import { createNewPasswordStep } from './steps/new-password.ts';
+import { createOrganizationStep } from './steps/organization.ts';
 import { createPasskeyStep } from './steps/passkey.ts';
 import { createPasskeyOfferStep } from './steps/passkey-offer.ts';
 import { createPasswordStep } from './steps/password.ts';
@@ -27,6 +28,7 @@ import type { StepHandler } from './steps/step.ts';
 import { createTotpStep } from './steps/totp.ts';
 import { createTotpSetupStep } from './steps/totp-setup.ts';
 import { createVerifyStep } from './steps/verify.ts';
+import { createWaysStep } from './steps/ways.ts';
 
 /**
  * Every URL of the sign-in:
@@ -70,6 +72,8 @@ export function createSignin(ports: SigninPorts) {
     recovery: createRecoveryStep(signin),
     'totp-setup': createTotpSetupStep(signin),
     'recovery-codes': recoveryCodesStep,
+    ways: createWaysStep(signin),
+    organization: createOrganizationStep(signin),
     consent: createConsentStep(signin),
   };
 

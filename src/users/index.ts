@@ -19,8 +19,32 @@ export {
   type Groups,
   type NewGroup,
 } from './groups/groups.ts';
-export type { Member } from './groups/members.ts';
+export type { Belonging, Member } from './groups/members.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
+export {
+  challengeName,
+  domainOf,
+  type OrganisationDomain,
+  type ResolveTxt,
+} from './organisations/domains.ts';
+export {
+  createOrganisations,
+  createResolver,
+  managePermission,
+  type Organisations,
+} from './organisations/index.ts';
+export type { Invitation } from './organisations/invitations.ts';
+export type { OrganisationMember } from './organisations/members.ts';
+export { type Organisation, organisationName, organisationTopic } from './organisations/organisations.ts';
+export {
+  allows,
+  methodsOf,
+  type OrganisationPolicy,
+  type OrganisationPolicyInput,
+  policySchema,
+  type SignInMethod,
+  signInMethods,
+} from './organisations/policy.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {
@@ -49,6 +73,16 @@ export {
   readProfile,
   type TypedProfile,
 } from './profile.ts';
+export {
+  claimsOfFacts,
+  createTokenFacts,
+  type FactClaimSettings,
+  factScopes,
+  type TokenFactsReader,
+} from './roles/claims.ts';
+export { createFacts, type Facts, type FactsReader, type OrganisationFacts } from './roles/facts.ts';
+export { createPermissions, type Permission, type Permissions, permissionName } from './roles/permissions.ts';
+export { createRoles, type NewRole, type Role, type RoleScope, type RoleSubject, type Roles } from './roles/roles.ts';
 export {
   completionOf,
   createFieldConditions,

@@ -22,6 +22,10 @@ export interface NewUser {
   /** What directories know the person by; who has none goes by the address. */
   userName?: string | undefined;
   externalId?: string | undefined;
+  /** The directory that made it, where several provision here. */
+  provisioningDomain?: string | undefined;
+  /** What SCIM keeps of a person that OpenID Connect has no claim for. */
+  directory?: Record<string, unknown> | undefined;
   /** Custom fields by name, as {@link Fields.check} cleaned them. */
   attributes?: Record<string, unknown> | undefined;
   termsVersion?: string | undefined;
@@ -111,6 +115,8 @@ export function createUsers(options: {
             locale: input.locale,
             profile: input.profile ?? {},
             externalId: input.externalId,
+            provisioningDomain: input.provisioningDomain,
+            ...(input.directory && { directory: input.directory }),
             ...(input.attributes && { attributes: input.attributes }),
             termsVersion: input.termsVersion,
             termsAcceptedAt: input.termsVersion ? at : undefined,

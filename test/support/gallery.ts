@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from '../../src/account/email-pages.ts';
+import { invitationPage, organisationsPage } from '../../src/account/organisation-pages.ts';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
 import { passkeysPage } from '../../src/account/passkey-pages.ts';
@@ -154,6 +155,16 @@ const models: Record<string, { page: string }> = {
   }),
   accounts: signin.accountsPage({ ...base, account: { name: 'Ada Lovelace', email } }),
   'accounts-plain': signin.accountsPage({ uid, account: { email: long } }),
+  organization: signin.organizationPage({
+    ...base,
+    account: email,
+    places: [
+      { id: 'a', name: 'Globex Corporation' },
+      { id: 'b', name: long },
+    ],
+  }),
+  ways: signin.waysPage({ ...base, identifier: email, passkey: true, support: 'https://acme.example/help' }),
+  'ways-none': signin.waysPage({ uid, identifier: long, passkey: false }),
   limited: signin.limitedPage({ ...base, retryAfter: 290 }),
   done: signin.donePage({ client, back: 'https://billing.example/' }),
   'done-plain': signin.donePage({}),
@@ -225,6 +236,31 @@ const models: Record<string, { page: string }> = {
   'email-undo': emailUndoPage({ state: 'ask', token: 't', address: long, when }),
   'email-undo-done': emailUndoPage({ state: 'done' }),
   'email-undo-expired': emailUndoPage({ state: 'expired' }),
+  'own-organisations': organisationsPage({
+    places: [{ id: 'a', name: 'Globex Corporation', since: new Date('2026-01-02'), roles: ['owner', 'billing'] }],
+    invitations: [{ id: 'b', name: long, until: new Date('2026-11-28T12:00:00Z') }],
+    done: 'organisation_joined',
+  }),
+  'own-organisations-none': organisationsPage({ places: [], invitations: [], unproved: true }),
+  'invitation-mine': invitationPage({
+    state: 'mine',
+    token: 't',
+    id: 'i',
+    name: 'Globex',
+    address: email,
+    account: email,
+  }),
+  'invitation-other': invitationPage({
+    state: 'other',
+    token: 't',
+    id: 'i',
+    name: 'Globex',
+    address: email,
+    account: long,
+  }),
+  'invitation-nobody': invitationPage({ state: 'nobody', token: 't', id: 'i', name: long, address: email, join: true }),
+  'invitation-sent': invitationPage({ state: 'sent', name: 'Globex', address: email }),
+  'invitation-expired': invitationPage({ state: 'expired' }),
   'own-settings': settingsPage({
     preferences: preferencesOf({ settings: { theme: 'dark' }, profile: { zoneinfo: 'Europe/Berlin' } }),
     locales: ['en', 'de'],
@@ -437,6 +473,16 @@ export const letters: Record<string, Params> = {
   'account-exists': { link: 'https://id.acme.example/account/forgot' },
   'reset-password': { code: '118204', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
   'password-changed': { when: new Date('2026-11-21T02:04:00Z'), link: 'https://id.acme.example/account/forgot' },
+  'organisation-invitation': {
+    place: 'Globex Corporation',
+    link: 'https://id.acme.example/account/invitation?token=abc',
+    until: new Date('2026-11-28T12:00:00Z'),
+  },
+  'domain-lost': {
+    place: 'Globex Corporation',
+    domain: 'globex.example',
+    link: 'https://id.acme.example/account/organisations',
+  },
   'choose-password': { link: 'https://id.acme.example/account/reset?token=abc' },
   'security-notice': {
     what: 'new-device',

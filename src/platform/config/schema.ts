@@ -140,6 +140,14 @@ export const schema = section('All settings', {
       .describe('Where a person finds help'),
   }),
 
+  directory: section('Groups, roles and organisations', {
+    group_claim: choice('name', 'id').describe('What the claim groups lists: names, or ids that no renaming changes'),
+    most_groups: whole(1, 2_000).describe(
+      'With more groups than this, tokens leave them out and say where to ask for them',
+    ),
+    invitation: duration(60).describe('How long an invitation to an organisation is good'),
+  }),
+
   registration: section('Who may open an account', {
     mode: choice('open', 'invited', 'closed').describe('Everybody, those an administrator invites, or nobody'),
     fields: z
@@ -267,6 +275,7 @@ export const schema = section('All settings', {
     codes: budget('Codes and links tried from an address, right or wrong'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
 

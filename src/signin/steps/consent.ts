@@ -13,7 +13,9 @@ export function createConsentStep({ users, resources, grantConsent, events }: Si
           const server = await resources.find(identifier);
           return {
             name: server?.name ?? identifier,
-            scopes: names.map((name) => ({ name, description: server?.scopes[name] })),
+            scopes: names
+              .filter((name) => !missing.missingOIDCScope?.includes(name))
+              .map((name) => ({ name, description: server?.scopes[name] })),
           };
         }),
       );
@@ -24,7 +26,7 @@ export function createConsentStep({ users, resources, grantConsent, events }: Si
           account: user?.email ?? '',
           scopes: missing.missingOIDCScope ?? [],
           claims: missing.missingOIDCClaims ?? [],
-          resources: asked,
+          resources: asked.filter(({ scopes }) => scopes.length > 0),
         }),
       );
     },

@@ -16,6 +16,10 @@ const columns: Record<string, 'givenName' | 'familyName' | 'name'> = {
 /** The other button: no password, but a passkey as soon as the address is proved. */
 const withPasskey = (form: Interaction['form']): boolean => form.with === 'passkey';
 
+/** The address that the application, or the link of an invitation, expects. */
+const hinted = ({ params }: Interaction): string | undefined =>
+  typeof params.login_hint === 'string' ? params.login_hint.slice(0, 254) : undefined;
+
 /** Make an account. Whether the address has one already shows neither here nor on the next page, only in the letter. */
 export function createRegisterStep(ports: SigninPorts): StepHandler {
   const { settings, registration, policy, captcha } = ports;
@@ -64,7 +68,9 @@ export function createRegisterStep(ports: SigninPorts): StepHandler {
     async ask(interaction) {
       if (mode !== 'open')
         return interaction.finish({ error: 'access_denied', error_description: 'registration is not open' });
-      interaction.show(await page(interaction, { values: { email: interaction.attempt.identifier } }));
+      interaction.show(
+        await page(interaction, { values: { email: interaction.attempt.identifier ?? hinted(interaction) } }),
+      );
     },
 
     async answer(interaction) {

@@ -2,7 +2,7 @@ import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { type Clock, newId, Refusal } from '../../platform/index.ts';
 import type { Change } from '../states.ts';
-import { createMembership, isId, type Member, type MemberPage } from './members.ts';
+import { type Belonging, createMembership, isId, type Member, type MemberPage } from './members.ts';
 
 export interface Group {
   id: string;
@@ -77,10 +77,18 @@ export interface Groups {
   removeMembers(id: string, members: readonly string[], by: By, edit?: MemberEdit): Promise<number>;
   /** Adds who is missing and removes who is not named. @returns how many came and went */
   replaceMembers(id: string, members: readonly string[], by: By, edit?: MemberEdit): Promise<number>;
+  /**
+   * Takes the lock of nesting, in the open transaction: for who changes a group in several steps that may nest others.
+   * It comes before any group's own, so that no two wait for each other.
+   * @param members who will be added: for people alone there is nothing to hold
+   */
+  holdNesting(members?: readonly string[]): Promise<void>;
   /** Those directly in it, by id, a page at a time; deleted people are left out. */
   members(id: string, page?: MemberPage): Promise<Member[]>;
   /** The groups a person is in, directly or by other groups, by name. */
   of(accountId: string): Promise<{ id: string; displayName: string }[]>;
+  /** The same of many people at once, and whether each is in it itself. */
+  ofAll(accountIds: readonly string[]): Promise<Map<string, Belonging[]>>;
   /** The groups that a user or group is directly in, by name. */
   directlyOf(memberId: string): Promise<{ id: string; displayName: string }[]>;
   /** Whether the person is in the group, directly or by other groups. */
@@ -242,8 +250,10 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
         return counting(id, edit, () => membership.replace(id, members, resolved, by));
       }),
 
+    holdNesting: async (members) => void (await (members ? membership.resolve(members) : membership.lockNesting())),
     members: membership.list,
     of: membership.of,
+    ofAll: membership.ofAll,
     directlyOf: membership.directlyOf,
     has: membership.has,
   };

@@ -10,6 +10,15 @@ export interface Member {
   display: string | undefined;
 }
 
+/** A group that somebody is in. */
+export interface Belonging {
+  id: string;
+  displayName: string;
+  provisioningDomain: string | null;
+  /** In it themselves, not only by another group. */
+  direct: boolean;
+}
+
 export interface MemberPage {
   /** Id of the last member of the page before. */
   after?: string | undefined;
@@ -175,6 +184,26 @@ export function createMembership({ db, events, clock }: { db: Db; events: Pick<E
           order by display_name, id`,
         [accountId],
       );
+    },
+
+    async ofAll(accountIds: readonly string[]): Promise<Map<string, Belonging[]>> {
+      const rows = await db.query<Belonging & { account: string }>(
+        `with recursive above (account, id, direct) as (
+           select member_id, group_id, true from group_member where member_id = any($1::uuid[])
+           union select above.account, m.group_id, false from group_member m join above on m.member_id = above.id)
+         select account, g.id, g.display_name as "displayName", g.provisioning_domain as "provisioningDomain",
+                bool_or(direct) as direct
+           from above join user_group g on g.id = above.id
+          group by account, g.id order by g.display_name, g.id`,
+        [accountIds],
+      );
+      const found = new Map<string, Belonging[]>();
+      for (const { account, ...group } of rows) {
+        const list = found.get(account) ?? [];
+        list.push(group);
+        found.set(account, list);
+      }
+      return found;
     },
 
     async directlyOf(memberId: string): Promise<{ id: string; displayName: string }[]> {

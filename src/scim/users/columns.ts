@@ -1,0 +1,110 @@
+import { comparesAs, emailKey, fieldExpression, isEmail, userNameKey } from '../../users/index.ts';
+import type { Columns, Expression } from '../filter/compile.ts';
+import type { Attribute } from '../schema/attribute.ts';
+import type { Place } from '../schema/resource-type.ts';
+import { cardeaSchema, enterpriseSchema } from '../schema/users.ts';
+import type { CustomFields } from './custom-fields.ts';
+import { plainLists, plainTexts } from './person.ts';
+
+const text = (sql: string): Expression => ({ sql, kind: 'text' });
+const time = (sql: string): Expression => ({ sql, kind: 'timestamp' });
+const yes = (sql: string): Expression => ({ sql, kind: 'boolean' });
+
+/** The account's own columns and what is kept in `directory`, by the names of the core schema. */
+const core: Record<string, Expression> = {
+  id: { sql: 'u.id', kind: 'uuid' },
+  externalId: text('u.external_id'),
+  'meta.created': time('u.created_at'),
+  'meta.lastModified': time('u.updated_at'),
+  'meta.resourceType': text(`'User'::text`),
+  'meta.version': text(`('W/"' || u.version || '"')`),
+  userName: { sql: 'coalesce(u.user_name_key, u.email_key)', kind: 'text', key: userNameKey },
+  'name.formatted': text(
+    `coalesce(u.directory #>> '{name,formatted}', u.name, nullif(concat_ws(' ', u.given_name, u.family_name), ''))`,
+  ),
+  'name.familyName': text('u.family_name'),
+  'name.givenName': text('u.given_name'),
+  'name.middleName': text(`(u.profile ->> 'middle_name')`),
+  'name.honorificPrefix': text(`(u.directory #>> '{name,honorificPrefix}')`),
+  'name.honorificSuffix': text(`(u.directory #>> '{name,honorificSuffix}')`),
+  displayName: text('u.name'),
+  nickName: text(`(u.profile ->> 'nickname')`),
+  profileUrl: text(`(u.profile ->> 'profile')`),
+  locale: text('u.locale'),
+  timezone: text(`(u.profile ->> 'zoneinfo')`),
+  active: yes(`(u.state not in ('Suspended', 'Deactivated', 'Deleted'))`),
+  ...Object.fromEntries(plainTexts.map((name) => [name, text(`(u.directory ->> '${name}')`)])),
+};
+
+const enterprise: Record<string, Expression> = Object.fromEntries(
+  ['employeeNumber', 'costCenter', 'organization', 'division', 'department']
+    .map((name) => [name, text(`(u.directory #>> '{enterprise,${name}}')`)] as const)
+    .concat([['manager.value', text(`(u.directory #>> '{enterprise,manager,value}')`)]]),
+);
+
+const cardea: Record<string, Expression> = {
+  state: text('u.state'),
+  stateChangedAt: time('u.state_changed_at'),
+  emailVerified: yes('(u.email_verified_at is not null)'),
+  phoneNumberVerified: yes(`coalesce((u.profile ->> 'phone_number_verified')::boolean, false)`),
+  lastSignInAt: time('u.last_sign_in_at'),
+};
+
+/** The list a directory keeps, with what the account itself holds where there is none (see `writablePart`). */
+const kept = (name: string, held: string) =>
+  `jsonb_array_elements(coalesce(u.directory -> '${name}', case when ${held} is null then '[]'::jsonb
+     else jsonb_build_array(jsonb_build_object('value', ${held}, 'primary', true)) end)) as e`;
+
+const lists: Record<string, string> = {
+  emails: kept('emails', 'u.email'),
+  phoneNumbers: kept('phoneNumbers', `(u.profile ->> 'phone_number')`),
+  photos: kept('photos', `(u.profile ->> 'picture')`),
+  addresses: `jsonb_array_elements(coalesce(u.directory -> 'addresses', '[]'::jsonb)) as e`,
+  groups: `(select jsonb_build_object('value', g.id, 'display', g.display_name, 'type', 'direct') as e
+     from group_member m join user_group g on g.id = m.group_id where m.member_id = u.id) as groups`,
+  ...Object.fromEntries(plainLists.map((name) => [name, `jsonb_array_elements(u.directory -> '${name}') as e`])),
+};
+
+const isUuid = (value: unknown): value is string =>
+  typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value);
+
+/** How people are kept: user_account as `u`. */
+export function userColumns(fields: CustomFields): Columns {
+  const field = ({ name, type }: Attribute): Expression | undefined => {
+    const found = fields.fieldOf(name);
+    if (!found) return undefined;
+    const sql = fieldExpression(found, 'u');
+    if (comparesAs(found.type) === 'text') return { sql, kind: 'text', lowered: true };
+    return {
+      sql,
+      kind: type === 'string' ? 'text' : 'json',
+      ...(type === 'string' && { sql: `(u.attributes ->> '${found.name}')` }),
+    };
+  };
+  return {
+    single({ extension, attribute, sub }: Place) {
+      const name = sub ? `${attribute.name}.${sub.name}` : attribute.name;
+      if (extension?.id === enterpriseSchema) return enterprise[name];
+      if (extension?.id === cardeaSchema) return cardea[name] ?? field(attribute);
+      return core[name];
+    },
+    elements(attribute) {
+      const found = fields.fieldOf(attribute.name);
+      return found ? `jsonb_array_elements(${fieldExpression(found, 'u')}) as e` : lists[attribute.name];
+    },
+    quick({ extension, attribute, sub }, operator, value, add) {
+      if (extension || operator !== 'eq' || sub?.name !== 'value' || typeof value !== 'string') return undefined;
+      if (attribute.name === 'emails') {
+        if (!isEmail(value)) return 'false';
+        const key = emailKey(value);
+        const among = `(u.directory -> 'emails') @> ${add(JSON.stringify([{ key }]))}::jsonb`;
+        return `(u.email_key = ${add(key)} or ${among})`;
+      }
+      if (attribute.name === 'groups')
+        return isUuid(value)
+          ? `exists (select 1 from group_member m where m.member_id = u.id and m.group_id = ${add(value)}::uuid)`
+          : 'false';
+      return undefined;
+    },
+  };
+}
