@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import { createFederation } from './federation/index.ts';
 import {
@@ -18,7 +18,18 @@ import {
   withOrigin,
 } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
-import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
+import {
+  createDevelopmentMailbox,
+  createHttpSms,
+  createMail,
+  createMailboxSms,
+  createSms,
+  createSmtpTransport,
+  type DevelopmentMailbox,
+  mailTopic,
+  type SmsTransport,
+  smsTopic,
+} from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
@@ -61,12 +72,13 @@ import {
 } from './platform/index.ts';
 import { createJobs, createTasks } from './platform/jobs/index.ts';
 import { createObjects } from './platform/objects/index.ts';
+import type { Telemetry } from './platform/telemetry/index.ts';
 import { createViews } from './platform/views.ts';
 import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin, signOutThere } from './signin/index.ts';
-import { createTransfer } from './transfer/index.ts';
+import { createOldSystem, createTransfer, createTrickle } from './transfer/index.ts';
 import {
   createConsents,
   createFacts,
@@ -104,10 +116,11 @@ export async function createApp(options: {
   databaseUrl: string;
   log: Log;
   clock?: Clock;
+  telemetry?: Pick<Telemetry, 'requests'>;
   /** Proves domains; the machine's own name servers otherwise. */
   resolveTxt?: ResolveTxt;
 }) {
-  const { settings, databaseUrl, log, clock = systemClock, resolveTxt = createResolver() } = options;
+  const { settings, databaseUrl, log, clock = systemClock, telemetry, resolveTxt = createResolver() } = options;
   const https = settings.issuer.startsWith('https:');
   const development = settings.mode !== 'production';
 
@@ -155,6 +168,8 @@ export async function createApp(options: {
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
+  const textMessages = smsTransport(settings, mailbox);
+  const sms = textMessages && createSms({ clock, events, transport: textMessages });
   const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
   const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
@@ -194,6 +209,9 @@ export async function createApp(options: {
     sessions,
     events,
     mail,
+    sms,
+    codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
     elsewhere: {
       has: (userId) => federation.identities.hasWayIn(userId),
@@ -234,6 +252,19 @@ export async function createApp(options: {
     fields,
     settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
   });
+  const { url: oldUrl, secret: oldSecret, auth, timeout, trustEmail } = settings.trickle;
+  const trickle =
+    oldUrl && oldSecret
+      ? createTrickle({
+          ...credentials,
+          db,
+          users,
+          events,
+          fields,
+          oldSystem: createOldSystem({ settings: { url: oldUrl, secret: oldSecret, auth, timeout }, clock, log }),
+          settings: { trustEmail, timeout },
+        })
+      : undefined;
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -280,6 +311,11 @@ export async function createApp(options: {
     screens,
     locales: views.locales,
     tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
+    suffices: (ctx, session) =>
+      credentials.factors.suffices({
+        ...session,
+        device: ctx.cookies.get(rememberedCookieName(settings.issuer), { signed: false }),
+      }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
     cameBy: federation.noteSession,
@@ -313,6 +349,7 @@ export async function createApp(options: {
     ...credentials,
     federation,
     countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
+    trickle,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
@@ -383,6 +420,7 @@ export async function createApp(options: {
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    ...(sms ? { [smsTopic]: sms.consumer } : {}),
     [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
@@ -394,6 +432,7 @@ export async function createApp(options: {
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('federation.tidy', 3_600, federation.tidy);
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('credentials.remind', 60, credentials.recoveryLinks.remind);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
@@ -440,6 +479,7 @@ export async function createApp(options: {
   koa.use(health({ isReady: async () => state.ready && (await db.query('select 1')).length === 1 }));
   const measured = measures?.requests(pathsOf(doors));
   if (measured) koa.use(measured.middleware);
+  if (telemetry?.requests) koa.use(telemetry.requests(pathsOf(doors)));
   koa.use(requestTrace(log));
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
@@ -518,6 +558,14 @@ async function startMeasures() {
   const { createMeasures } = await import('./measures/index.ts');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return createMeasures({ version });
+}
+
+/** The way text messages leave, if there is one. */
+function smsTransport({ sms }: Settings, mailbox: DevelopmentMailbox | undefined): SmsTransport | undefined {
+  if (sms.transport === 'mailbox') return mailbox && createMailboxSms(mailbox);
+  if (sms.transport === 'none') return undefined;
+  const { url, user, token, from, messagingService, timeout } = sms;
+  return createHttpSms({ url: url!, user: user!, token: token!, from, messagingService, timeoutSeconds: timeout });
 }
 
 /** Every route there is, as the routers spell it. */

@@ -10,6 +10,7 @@ import { startEmbedded } from './platform/db/index.ts';
 import { listen } from './platform/http/index.ts';
 import { createLog, type Log, settleAfterStart } from './platform/index.ts';
 import type { Metrics } from './platform/metrics/index.ts';
+import { startTelemetry } from './platform/telemetry/index.ts';
 
 /** Whatever has to be ended, last started first. */
 type Stop = () => Promise<void>;
@@ -19,8 +20,9 @@ type Stop = () => Promise<void>;
  * workers that do. It alone shows the addresses and keeps the demo application.
  */
 export async function runPrimary(settings: Settings, processes: number): Promise<void> {
-  const log = createLog({ level: settings.log.level });
-  const stops: Stop[] = [];
+  const telemetry = await startTelemetry(settings);
+  const log = createLog({ level: settings.log.level, onError: telemetry.report });
+  const stops: Stop[] = [telemetry.close];
   const finish = onSignals(log, stops);
 
   const embedded = settings.database.url ? undefined : await startEmbedded({ dataDir: resolve(settings.data), log });
@@ -28,7 +30,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
   const databaseUrl = settings.database.url ?? embedded!.url;
 
   const { createApp } = await import('./app.ts');
-  const app = await createApp({ settings, databaseUrl, log });
+  const app = await createApp({ settings, databaseUrl, log, telemetry });
   const changes = await bootstrap(settings, app, log);
   const demo = settings.demo.enabled
     ? await startDemo({ settings, clients: app.ports.clients, resources: app.ports.resources, db: app.ports.db, log })
@@ -51,12 +53,13 @@ export async function runPrimary(settings: Settings, processes: number): Promise
 
 /** One of several processes that serve. */
 export async function runProcess(settings: Settings): Promise<void> {
-  const log = createLog({ level: settings.log.level, name: `worker ${cluster.worker!.id}` });
-  const stops: Stop[] = [];
+  const telemetry = await startTelemetry(settings);
+  const log = createLog({ level: settings.log.level, name: `worker ${cluster.worker!.id}`, onError: telemetry.report });
+  const stops: Stop[] = [telemetry.close];
   onSignals(log, stops);
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const { createApp } = await import('./app.ts');
-  const app = await createApp({ settings, databaseUrl: settings.database.url!, log });
+  const app = await createApp({ settings, databaseUrl: settings.database.url!, log, telemetry });
   if (app.metrics) (await import('./platform/metrics/index.ts')).answerGatherer(app.metrics);
   stops.push(await serve(settings, app, log));
   settleAfterStart();

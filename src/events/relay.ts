@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Db } from '../platform/db/index.ts';
 import { type Bus, type Clock, type Log, secondsAfter, type Vault } from '../platform/index.ts';
+import { inSpan } from '../platform/spans.ts';
 import { outboxWake, payloadContext } from './outbox.ts';
 
 /** What a consumer is told beside the payload. */
@@ -135,7 +136,9 @@ function createLane(
       time.signal.addEventListener('abort', () => reject(time.signal.reason), { once: true });
     });
     try {
-      await Promise.race([consumer.consume(JSON.parse(text) as never, delivery), late]);
+      const consume = async () => consumer.consume(JSON.parse(text) as never, delivery);
+      const handed = inSpan(`deliver ${topic}`, { kind: 'consumer', root: true }, consume);
+      await Promise.race([handed, late]);
     } finally {
       clearTimeout(timer);
     }

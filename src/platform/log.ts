@@ -29,13 +29,43 @@ function withoutRows(error: Error): object {
   return { ...told, message: cut(told.message), stack: cut(told.stack) };
 }
 
+/** An error that was logged as one: a bug, told whole. */
+export interface ReportedError {
+  error: Error;
+  /** The words of the log line. */
+  message: string;
+  /** Of the request it happened in. */
+  trace?: string | undefined;
+  /** The periodic work or task it happened in. */
+  job?: string | undefined;
+}
+
 /**
  * Structured log lines on standard output.
  * @param options.level pino's level names
+ * @param options.onError hears of every error logged at `error` or above
  */
-export function createLog(options: { level: string; name?: string; to?: DestinationStream }): Log {
+export function createLog(options: {
+  level: string;
+  name?: string;
+  to?: DestinationStream;
+  onError?: ((error: ReportedError) => void) | undefined;
+}): Log {
+  const { onError } = options;
   return pino(
     {
+      ...(onError && {
+        hooks: {
+          logMethod(args, method, level) {
+            const [facts, message] = args as unknown as [{ err?: unknown; job?: string; kind?: string }, string];
+            if (level >= pino.levels.values.error! && facts?.err instanceof Error) {
+              const { trace } = this.bindings() as { trace?: string };
+              onError({ error: facts.err, message, trace, job: facts.job ?? facts.kind });
+            }
+            method.apply(this, args);
+          },
+        },
+      }),
       level: options.level,
       base: options.name ? { name: options.name } : {},
       timestamp: pino.stdTimeFunctions.isoTime,

@@ -1,31 +1,61 @@
-import type { Cluster, Redis } from 'ioredis';
+import type { Cluster, CommonRedisOptions, Redis, RedisOptions } from 'ioredis';
 import type { Log } from './log.ts';
+import { isSentinelUrl, readSentinelUrl } from './redis-url.ts';
 
 export type RedisConnection = Redis | Cluster;
 
+const common = {
+  enableAutoPipelining: true,
+  maxRetriesPerRequest: 2,
+  commandTimeout: 3_000,
+  connectTimeout: 3_000,
+  // After a failover the old master may still answer, as a replica that takes no writes: look for the new one, and ask again.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+} satisfies CommonRedisOptions;
+
 /**
  * Connects to Redis.
- * @param url `redis://` or `rediss://` for one server; several, separated by commas, are nodes of a Cluster
+ * @param url `redis://` or `rediss://` for one server; several, separated by commas, are nodes of a Cluster;
+ *   `redis+sentinel://host:port,host:port/name` asks sentinels who the master is, now and after each failover
  */
 export async function connectRedis(url: string, log: Log): Promise<RedisConnection> {
   // Loaded only where there is a Redis.
   const { Cluster, Redis } = await import('ioredis');
-  const nodes = url.split(',').map((node) => node.trim());
-  const common = { enableAutoPipelining: true, maxRetriesPerRequest: 2, commandTimeout: 3_000, connectTimeout: 3_000 };
-  const first = new URL(nodes[0]!);
-  const credentials = {
-    ...(first.username ? { username: decodeURIComponent(first.username) } : {}),
-    ...(first.password ? { password: decodeURIComponent(first.password) } : {}),
-    ...(first.protocol === 'rediss:' ? { tls: {} } : {}),
+  const open = (): RedisConnection => {
+    if (isSentinelUrl(url)) return new Redis({ ...common, ...sentinelOptions(url) });
+    const nodes = url.split(',').map((node) => new URL(node.trim()));
+    if (nodes.length === 1) return new Redis(url.trim(), common);
+    return new Cluster(
+      nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
+      { enableAutoPipelining: true, redisOptions: { ...common, ...credentials(nodes[0]!) } },
+    );
   };
-  const redis =
-    nodes.length === 1
-      ? new Redis(nodes[0]!, common)
-      : new Cluster(
-          nodes.map((node) => ({ host: new URL(node).hostname, port: Number(new URL(node).port || 6379) })),
-          { enableAutoPipelining: true, redisOptions: { ...common, ...credentials } },
-        );
+  const redis = open();
   // Without a listener ioredis prints every retry to the console; it reconnects by itself.
   redis.on('error', (error: Error) => log.warn({ err: error }, 'redis is out of reach'));
   return redis;
+}
+
+const credentials = ({ username, password, protocol }: URL): RedisOptions => ({
+  ...(username ? { username: decodeURIComponent(username) } : {}),
+  ...(password ? { password: decodeURIComponent(password) } : {}),
+  ...(protocol === 'rediss:' ? { tls: {} } : {}),
+});
+
+function sentinelOptions(url: string): RedisOptions {
+  const { sentinels, name, db, username, password, sentinelUsername, sentinelPassword, tls } = readSentinelUrl(url)!;
+  return {
+    sentinels,
+    name,
+    db,
+    ...(username && { username }),
+    ...(password && { password }),
+    ...(sentinelUsername && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword }),
+    ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    // One that does not answer is passed over; the whole list is asked again until somebody knows.
+    sentinelRetryStrategy: (times) => Math.min(times * 100, 1_000),
+    // Told by the sentinels of a failover, instead of finding out when the old master is gone.
+    failoverDetector: true,
+  };
 }

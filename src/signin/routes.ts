@@ -21,9 +21,11 @@ import { createPasswordStep } from './steps/password.ts';
 import { createProviderStep } from './steps/provider.ts';
 import { createRecoveryStep } from './steps/recovery.ts';
 import { recoveryCodesStep } from './steps/recovery-codes.ts';
+import { refusedStep } from './steps/refused.ts';
 import { createRegisterStep } from './steps/register.ts';
 import { createResetStep } from './steps/reset.ts';
 import { createResetSentStep } from './steps/reset-sent.ts';
+import { createSentCodeStep } from './steps/sent-code.ts';
 import type { StepHandler } from './steps/step.ts';
 import { createTotpStep } from './steps/totp.ts';
 import { createTotpSetupStep } from './steps/totp-setup.ts';
@@ -38,7 +40,7 @@ import { createWaysStep } from './steps/ways.ts';
  * | GET  | /signin/:uid              | what is asked now |
  * | GET  | /signin/:uid/:step        | shows a step, if the flow allows it now |
  * | POST | /signin/:uid/:step        | answers it |
- * | POST | /signin/:uid/verify/send  | sends the letter again |
+ * | POST | /signin/:uid/verify/send, …/sms/send, …/email-code/send | sends it again |
  * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
  * | GET  | /signin/:uid/return       | back from a provider |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
@@ -51,6 +53,8 @@ export function createSignin(ports: SigninPorts) {
     complete: createComplete(ports),
   };
   const verify = createVerifyStep(signin);
+  const sms = createSentCodeStep(signin, 'sms');
+  const emailCode = createSentCodeStep(signin, 'email');
   const passkey = createPasskeyStep(signin);
   const provider = createProviderStep(signin);
   const passkeyOffer = createPasskeyOfferStep(signin);
@@ -70,6 +74,9 @@ export function createSignin(ports: SigninPorts) {
     'new-password': createNewPasswordStep(signin),
     totp: createTotpStep(signin),
     recovery: createRecoveryStep(signin),
+    sms,
+    'email-code': emailCode,
+    refused: refusedStep,
     'totp-setup': createTotpSetupStep(signin),
     'recovery-codes': recoveryCodesStep,
     ways: createWaysStep(signin),
@@ -111,13 +118,17 @@ export function createSignin(ports: SigninPorts) {
       interaction.finish({ error: 'access_denied', error_description: 'the person turned back' }),
     ),
   );
-  router.post(
-    '/verify/send',
-    csrf.guard,
-    within(async (interaction) =>
-      (await interaction.mayEnter('verify')) ? verify.send(interaction) : interaction.advance(),
-    ),
-  );
+  for (const [step, { send }] of [
+    ['verify', verify],
+    ['sms', sms],
+    ['email-code', emailCode],
+  ] as const) {
+    router.post(
+      `/${step}/send`,
+      csrf.guard,
+      within(async (interaction) => ((await interaction.mayEnter(step)) ? send(interaction) : interaction.advance())),
+    );
+  }
   for (const [step, { options }] of [
     ['passkey', passkey],
     ['passkey-offer', passkeyOffer],

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isSentinelUrl, readSentinelUrl } from '../redis-url.ts';
 
 // The kinds of values a setting may have. The message of each says what would be right.
 
@@ -68,6 +69,38 @@ export const list = <Item extends z.ZodType>(item: Item, right: string) =>
         : value,
     z.array(item, { error: right }),
   );
+
+/** One server, nodes of a Cluster, or sentinels that know the master. @returns them as one text, separated by commas */
+export const redisUrl = () => {
+  const right =
+    'redis:// or rediss:// and a host; several of them, with commas, for a Cluster; or redis+sentinel://host,host/name';
+  const one = z
+    .string({ error: right })
+    .refine(
+      (value) =>
+        isSentinelUrl(value)
+          ? readSentinelUrl(value) !== undefined
+          : ['redis:', 'rediss:'].includes(URL.parse(value)?.protocol ?? ''),
+      right,
+    );
+  return z
+    .preprocess(
+      // The commas of sentinels stand inside of one URL.
+      (value) => (typeof value === 'string' && isSentinelUrl(value.trim()) ? [value.trim()] : value),
+      list(one, right),
+    )
+    .refine((urls) => urls.length > 0 && (urls.length === 1 || !urls.some(isSentinelUrl)), right)
+    .transform((urls) => urls.join(','));
+};
+
+/** From 0, nothing, to 1, all. */
+export const share = () => {
+  const right = 'a number from 0 to 1';
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^[01](\.\d+)?$/.test(value) ? Number(value) : value),
+    z.number({ error: right }).min(0, right).max(1, right),
+  );
+};
 
 const rangeNames = ['loopback', 'linklocal', 'uniquelocal'];
 

@@ -110,6 +110,12 @@ describe('settings', () => {
   it('take the nodes of a Redis Cluster, and trusted proxies, as lists with commas', () => {
     const settings = load({ REDIS_URL: 'redis://a:1, redis://b:2', CARDEA_TRUSTED_PROXIES: '10.0.0.0/8,loopback' });
     expect(settings.redis.url).toBe('redis://a:1,redis://b:2');
+    const sentinels = 'redis+sentinel://u:hunter7@a:26379,[::1],c/cardea/2?sentinel_password=hunter8';
+    const guarded = load({ REDIS_URL: sentinels });
+    expect(guarded.redis.url).toBe(sentinels);
+    expect(JSON.stringify(maskedSettings(guarded))).not.toMatch(/hunter[78]/);
+    for (const wrong of ['redis+sentinel://a', 'redis+sentinel://a/n,redis://b', 'redis+sentinel://a:99999/n'])
+      expect(names({ REDIS_URL: wrong })).toEqual(['REDIS_URL']);
     expect(settings.proxy.trusted).toEqual(['10.0.0.0/8', 'loopback']);
   });
 

@@ -32,7 +32,14 @@ export function loadSettings({ env, cwd }: { env: Environment; cwd: string }): S
   const tree = [...base, fromEnvironment].reduce(merge, {});
   tree.mode = mode;
   tree.data = resolve(cwd, String(tree.data));
-  for (const path of ['bootstrap', 'server.tls.cert_file', 'server.tls.key_file', 'objects.dir']) {
+  for (const path of [
+    'bootstrap',
+    'server.tls.cert_file',
+    'server.tls.key_file',
+    'objects.dir',
+    'risk.table',
+    'risk.networks_table',
+  ]) {
     const value = at(tree, path);
     if (typeof value === 'string') set(tree, path, resolve(cwd, value));
   }
@@ -160,7 +167,8 @@ function faultsOf(issue: z.core.$ZodIssue, tree: Branch): Fault[] {
 
 /** A fault in a plain list is told of the list: that is what has a name. */
 const valuePath = (path: readonly PropertyKey[]): string => {
-  const lists = /^(secrets|locales|proxy\.trusted|redis\.url|keys\.algorithms)(\.\d+)?$/;
+  const lists =
+    /^(secrets|locales|proxy\.trusted|redis\.url|keys\.algorithms|tracing\.headers|tracing\.attributes)(\.\d+)?$/;
   return path.join('.').replace(lists, '$1');
 };
 

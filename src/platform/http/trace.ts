@@ -9,7 +9,8 @@ const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function requestTrace(log: Log): Middleware {
   return async (ctx, next) => {
     const { state } = ctx as AppContext;
-    state.traceId = traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
+    // A trace that is kept has an id already.
+    state.traceId ??= traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
     state.log = log.child({ trace: state.traceId });
     const started = performance.now();
     ctx.set('x-request-id', state.traceId);

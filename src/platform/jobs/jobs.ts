@@ -1,5 +1,6 @@
 import type { Db } from '../db/index.ts';
 import { type Clock, type Log, secondsAfter } from '../index.ts';
+import { inSpan } from '../spans.ts';
 
 export interface Jobs {
   /**
@@ -68,7 +69,8 @@ export function createJobs(deps: { db: Db; clock: Clock; log: Log }): Jobs {
     const period = seconds * 0.9;
     try {
       return await alone(name, async () => {
-        if (whenever || (await isTurn(name, period))) await work(stopping.signal);
+        if (whenever || (await isTurn(name, period)))
+          await inSpan(`job ${name}`, { root: true }, async () => work(stopping.signal));
       });
     } catch (error) {
       log.error({ err: error, job: name }, 'a job failed');

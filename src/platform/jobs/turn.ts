@@ -1,5 +1,6 @@
 import type { Db } from '../db/index.ts';
 import { type Clock, type Log, Refusal, secondsAfter } from '../index.ts';
+import { inSpan } from '../spans.ts';
 import type { Task, TaskKind } from './task.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -54,17 +55,19 @@ export function createTurn(options: {
     const beat = setInterval(() => void renew(), (leaseSeconds * 1000) / 3).unref();
     let failure: unknown;
     try {
-      await kind.run({
-        id,
-        input: task.input,
-        by: task.by,
-        checkpoint: task.checkpoint ?? undefined,
-        signal: abort.signal,
-        report: (progress) =>
-          db.transact(async () => {
-            if (!(await store.progress(id, owner, progress))) throw new TaskLost('nothing more is noted for it');
-          }),
-      });
+      await inSpan(`task ${task.kind}`, { root: true }, async () =>
+        kind.run({
+          id,
+          input: task.input,
+          by: task.by,
+          checkpoint: task.checkpoint ?? undefined,
+          signal: abort.signal,
+          report: (progress) =>
+            db.transact(async () => {
+              if (!(await store.progress(id, owner, progress))) throw new TaskLost('nothing more is noted for it');
+            }),
+        }),
+      );
     } catch (error) {
       failure = error ?? new Error('thrown without an error');
     }

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { RedisConnection } from '../redis.ts';
 import { Refusal } from '../refusal.ts';
 import type { KeyValue } from './key-value.ts';
+import { traced } from './traced.ts';
 
 /** A mark outlives its value by this much, so that a value written again just before its end is still used. */
 const markOutlives = 60_000;
@@ -64,7 +65,7 @@ export function createRedisKeyValue({ redis, clock }: { redis: RedisConnection; 
     },
     cleanUp: async () => 0,
   };
-  return store;
+  return traced(store, 'redis');
 }
 
 /** Where a value stands. */

@@ -87,6 +87,7 @@ export function createVerifyStep({ registration, verification, policy, settings 
     await interaction.proved(userId, {
       methods: proved.length > 0 ? proved : [passkey || interaction.attempt.linking ? 'otp' : 'pwd'],
     });
+    interaction.attempt.mailbox = true;
     if (passkey) interaction.attempt.offer = 'passkey';
   }
 }
