@@ -17,7 +17,8 @@ import { directoryRoutes } from './routes/directory.ts';
 import { fieldRoutes } from './routes/fields.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { historyRoutes } from './routes/history.ts';
-import { organisationDomainRoutes } from './routes/organisation-domains.ts';
+import { identityRoutes } from './routes/identity.ts';
+import { membershipRoutes } from './routes/memberships.ts';
 import { organisationPeopleRoutes } from './routes/organisation-people.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
@@ -43,18 +44,19 @@ export function createApi(ports: ApiPorts): Api {
   const routes: Route[] = [
     peopleRoutes,
     administratorRoutes,
+    identityRoutes,
     settingsRoutes,
     sessionRoutes,
     historyRoutes,
+    membershipRoutes,
+    belongingRoutes,
     directoryRoutes,
     bulkRoutes,
-    belongingRoutes,
-    fieldRoutes,
     groupRoutes,
     roleRoutes,
     organisationRoutes,
     organisationPeopleRoutes,
-    organisationDomainRoutes,
+    fieldRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;

@@ -1,3 +1,4 @@
+import type { Clients } from '../clients/index.ts';
 import type { Credentials } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
@@ -32,12 +33,13 @@ export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 
   present: Presenter;
   bearer: Bearer;
   users: Users;
+  clients: Pick<Clients, 'find'>;
   sessions: Sessions;
   events: Events;
   fields: Pick<Fields, 'check' | 'visible' | 'find' | 'list' | 'put' | 'remove'>;
   groups: Groups;
-  permissions: Permissions;
   roles: Roles;
+  permissions: Permissions;
   facts: FactsReader;
   organisations: Organisations;
   search: UserSearch;

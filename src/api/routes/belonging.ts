@@ -1,22 +1,14 @@
 import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
+import type { Caller } from '../bearer.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
-import { byId, id, moment, pageOf, paging, text } from '../schemas.ts';
-import { roleList, showRole } from './roles.ts';
+import { byId, id, pageOf, paging, text } from '../schemas.ts';
 
-const section = 'What people belong to';
+const section = 'People';
 
-const group = z.strictObject({ id: id(), name: z.string() });
-const place = z.strictObject({
-  id: id(),
-  name: z.string(),
-  display_name: z.string(),
-  roles: z.array(z.string()).describe('Given to the person themselves'),
-  joined_at: moment(),
-});
-const places = z.strictObject({ items: z.array(place) });
+const group = z.strictObject({ id: id(), display_name: z.string() });
 const names = () => z.array(z.string());
 
 const access = z
@@ -29,30 +21,20 @@ const access = z
   })
   .meta({ id: 'Access' });
 
-/** The groups and organisations of a person, and what they may do: of oneself, and of anybody. */
+/** Groups of people with many of them; and the question whether somebody may do something. */
 export function belongingRoutes(ports: ApiPorts): Route[] {
-  const { users, groups, roles, facts, organisations } = ports;
+  const { users, groups, facts } = ports;
   const cursors = createCursors(ports);
   const demandUser = async (id: string) => {
     const user = await users.byId(id);
     if (!user) throw new Refusal('user.unknown', { kind: 'missing' });
     return user;
   };
-
-  const groupsOf = async (id: string, { limit, cursor }: { limit: number; cursor?: string | undefined }) => {
-    const question = ['groups.of', id];
-    const after = cursors.read<string>(cursor, question);
-    const found = await groups.pageOf(id, { limit: limit + 1, after });
-    const items = found.slice(0, limit).map(({ id, displayName }) => ({ id, name: displayName }));
-    return { body: { items, next: found.length > limit ? cursors.write(items.at(-1)!.id, question) : null } };
-  };
-  const placesOf = async (accountId: string) => {
-    const found = await organisations.members.organisationsOf(accountId);
-    const items = found.map(({ id, name, displayName, roles, joinedAt }) => ({
-      ...{ id, name, display_name: displayName, roles },
-      joined_at: joinedAt.toISOString(),
-    }));
-    return { body: { items } };
+  const groupsOf = async (id: string, caller: Caller, { limit, cursor }: z.output<z.ZodObject<typeof paging>>) => {
+    const pages = cursors(caller, ['groups.of', id]);
+    const rows = await groups.pageOf(id, { limit: limit + 1, after: pages.after<string>(cursor) });
+    const show = ({ id, displayName }: (typeof rows)[0]) => ({ id, display_name: displayName });
+    return { body: pages.page(rows, limit, show, ({ id }) => id) };
   };
 
   return [
@@ -65,14 +47,7 @@ export function belongingRoutes(ports: ApiPorts): Route[] {
       query: z.strictObject(paging),
       answer: pageOf(group),
       refusals: ['cursor.invalid'],
-      handle: ({ caller, query }) => groupsOf(caller.accountId!, query),
-    }),
-    route({
-      method: 'GET',
-      path: '/users/me/organisations',
-      ...{ section, summary: 'List your organisations', scopes: ['account.read'] },
-      answer: places,
-      handle: ({ caller }) => placesOf(caller.accountId!),
+      handle: ({ caller, query }) => groupsOf(caller.accountId!, caller, query),
     }),
     route({
       method: 'GET',
@@ -83,34 +58,9 @@ export function belongingRoutes(ports: ApiPorts): Route[] {
       query: z.strictObject(paging),
       answer: pageOf(group),
       refusals: ['user.unknown', 'cursor.invalid'],
-      async handle({ params, query }) {
+      async handle({ params, query, caller }) {
         await demandUser(params.id);
-        return groupsOf(params.id, query);
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/users/{id}/organisations',
-      ...{ section, summary: 'List the organisations of a person', scopes: ['directory.read'] },
-      params: byId,
-      answer: places,
-      refusals: ['user.unknown'],
-      async handle({ params }) {
-        await demandUser(params.id);
-        return placesOf(params.id);
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/users/{id}/roles',
-      ...{ section, summary: 'List the roles of a person', scopes: ['directory.read'] },
-      details: 'Of the installation, those given to the person themselves.',
-      params: byId,
-      answer: roleList,
-      refusals: ['user.unknown'],
-      async handle({ params: { id } }) {
-        await demandUser(id);
-        return { body: { items: (await roles.assignedTo({ kind: 'user', id })).map(showRole) } };
+        return groupsOf(params.id, caller, query);
       },
     }),
     route({

@@ -1,29 +1,38 @@
 import { z } from 'zod';
-import { Refusal } from '../../platform/index.ts';
-import { type FieldInput, fieldObject } from '../../users/index.ts';
+import { Refusal, sha256 } from '../../platform/index.ts';
+import { type Field, type FieldInput, fieldSchema } from '../../users/index.ts';
+import { etagOf } from '../conditions.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
-import { text } from '../schemas.ts';
 
 const section = 'Custom fields';
-const field = fieldObject.meta({ id: 'CustomField' });
-const definition = fieldObject
-  .extend({ name: text(40).optional().describe('As in the path, if it is there') })
-  .meta({ id: 'CustomFieldDefinition' });
-const byName = z.strictObject({ name: text(100) });
 
-/** What administrators ask of people beside the standard attributes. */
-export function fieldRoutes({ fields }: ApiPorts): Route[] {
-  const found = async (name: string) => {
-    const known = await fields.find(name);
-    if (!known) throw new Refusal('field.unknown', { kind: 'missing' });
-    return known;
+const { name, ...shape } = fieldSchema.shape;
+const definition = z.strictObject(shape).meta({ id: 'FieldDefinition' });
+const field = z.strictObject(fieldSchema.shape).meta({ id: 'Field' });
+const byName = z.strictObject({ name });
+
+/** Of what is declared: nothing counts its changes. */
+const versionOf = (field: Field): string => sha256(JSON.stringify(field)).slice(0, 22);
+const reply = (field: Field, status?: number) => ({
+  body: field,
+  etag: etagOf(versionOf(field)),
+  ...(status !== undefined && { status }),
+});
+
+/** What is known of people beside the standard attributes: declared here, in force everywhere at once. */
+export function fieldRoutes({ fields, db }: ApiPorts): Route[] {
+  const found = async (name: string): Promise<Field> => {
+    const field = await fields.find(name);
+    if (!field) throw new Refusal('field.unknown', { kind: 'missing' });
+    return field;
   };
+
   return [
     route({
       method: 'GET',
       path: '/admin/fields',
-      ...{ section, summary: 'List the custom fields', scopes: ['directory.read'] },
+      ...{ section, summary: 'List custom fields', scopes: ['directory.read'] },
       answer: z.strictObject({ items: z.array(field) }),
       handle: async () => ({ body: { items: [...(await fields.list())] } }),
     }),
@@ -34,34 +43,35 @@ export function fieldRoutes({ fields }: ApiPorts): Route[] {
       params: byName,
       answer: field,
       refusals: ['field.unknown'],
-      handle: async ({ params }) => ({ body: await found(params.name) }),
+      handle: async ({ params }) => reply(await found(params.name)),
     }),
     route({
       method: 'PUT',
       path: '/admin/fields/{name}',
       ...{ section, summary: 'Declare a custom field', scopes: ['directory.write'] },
       details:
-        'Or change it. In force in every process at once: pages, claims, SCIM and this API. Values that were right before stay; a field keeps its type.',
+        'Or declare it anew, all but its type. It is asked and shown at once: at registration, in profiles, SCIM, this API and claims. Values that are there already stay.',
       params: byName,
       body: definition,
       answer: field,
       status: [200, 201],
+      ifMatch: 'honoured',
       refusals: ['field.malformed', 'field.type_fixed', 'field.clash', 'field.being_removed', 'field.too_many'],
-      async handle({ params: { name }, body, by }) {
-        if (body.name !== undefined && body.name !== name) {
-          throw new Refusal('field.malformed', { kind: 'invalid', details: { faults: ['name: not as in the path'] } });
-        }
-        const before = await fields.find(name);
-        await fields.put({ ...body, name } as FieldInput, by);
-        return { body: await found(name), status: before ? 200 : 201, location: `/admin/fields/${name}` };
+      async handle({ params, body, by, demandMatch }) {
+        return db.transact(async () => {
+          await db.lock('custom-field');
+          const before = await fields.find(params.name);
+          demandMatch(before ? versionOf(before) : 'none');
+          await fields.put({ ...body, name: params.name } as FieldInput, by);
+          return reply(await found(params.name), before ? 200 : 201);
+        });
       },
     }),
     route({
       method: 'DELETE',
       path: '/admin/fields/{name}',
-      ...{ section, summary: 'Remove a custom field', scopes: ['directory.write'] },
-      details:
-        'From every page, claim and interface at once; its values are cleared within minutes and do not come back.',
+      ...{ section, summary: 'Remove a custom field', scopes: ['directory.write'], dangerous: true },
+      details: 'It disappears everywhere at once, and what people have in it is erased soon after.',
       params: byName,
       refusals: ['field.unknown'],
       async handle({ params, by }) {

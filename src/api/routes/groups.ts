@@ -1,108 +1,116 @@
 import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
 import type { Group } from '../../users/index.ts';
+import { invalid } from '../checks.ts';
 import { etagOf } from '../conditions.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { byId, id, moment, pageOf, paging, shown, text } from '../schemas.ts';
-import { roleList, showRole } from './roles.ts';
 
 const section = 'Groups';
+const mostMembers = 10_000;
 
 const group = z
   .strictObject({
     id: id(),
-    name: z.string(),
+    display_name: z.string(),
     external_id: z.string().nullable(),
-    organisation: id().nullable().describe('Whose own group it is; null for one of the installation'),
+    organisation: id().nullable().describe('An organisation’s own group; null for the installation’s'),
     created_at: moment(),
     updated_at: moment(),
   })
   .meta({ id: 'Group' });
 
-const show = (known: Group) => ({
-  id: known.id,
-  name: known.displayName,
-  external_id: shown.text(known.externalId),
-  organisation: shown.text(known.organisationId),
-  created_at: shown.moment(known.createdAt)!,
-  updated_at: shown.moment(known.updatedAt)!,
+const show = ({ id, displayName, externalId, organisationId, createdAt, updatedAt }: Group) => ({
+  id,
+  display_name: displayName,
+  external_id: shown.text(externalId),
+  organisation: shown.text(organisationId),
+  created_at: createdAt.toISOString(),
+  updated_at: updatedAt.toISOString(),
 });
+const reply = (group: Group) => ({ body: show(group), etag: etagOf(group.version) });
 
-const reply = (known: Group) => ({ body: show(known), etag: etagOf(known.version) });
-const member = z.strictObject({ kind: z.enum(['user', 'group']), id: id(), name: z.string().nullable() });
-const ids = z.array(id()).max(2_000).default([]);
+const member = z
+  .strictObject({ id: id(), kind: z.enum(['user', 'group']), display: z.string().nullable() })
+  .meta({ id: 'GroupMember' });
 
-/** Sets of people and of other groups, nested as deep as one likes. */
+const ids = () => z.array(id()).max(mostMembers);
+const created = z
+  .strictObject({
+    display_name: text(256),
+    external_id: text(254).optional(),
+    organisation: id().optional().describe('Makes it a group of this organisation'),
+    members: ids().optional().describe('People and groups'),
+  })
+  .meta({ id: 'NewGroup' });
+const change = z
+  .strictObject({ display_name: text(256).optional(), external_id: text(254).nullish() })
+  .meta({ id: 'GroupChange' });
+const membersChange = z
+  .strictObject({ add: ids().default([]), remove: ids().default([]) })
+  .meta({ id: 'MembersChange' });
+
+/** Sets of people and of other groups. */
 export function groupRoutes(ports: ApiPorts): Route[] {
-  const { groups, roles, organisations, db } = ports;
+  const { groups, organisations, db } = ports;
   const cursors = createCursors(ports);
-
   const found = async (id: string): Promise<Group> => {
-    const known = await groups.find(id);
-    if (!known) throw new Refusal('group.unknown', { kind: 'missing' });
-    return known;
+    const group = await groups.find(id);
+    if (!group) throw new Refusal('group.unknown', { kind: 'missing' });
+    return group;
   };
-  const page = <Item extends { id: string }>(rows: Item[], limit: number, question: unknown) => ({
-    rows: rows.slice(0, limit),
-    next: rows.length > limit ? cursors.write(rows[limit - 1]!.id, question) : null,
-  });
+  const writes = { section, scopes: ['directory.write'] } as const;
+  const reads = { section, scopes: ['directory.read'] } as const;
+  const memberRefusals = ['group.unknown', 'group.member_unknown', 'group.cycle'] as const;
 
   return [
     route({
       method: 'GET',
       path: '/admin/groups',
-      ...{ section, summary: 'List the groups', scopes: ['directory.read'] },
+      ...{ ...reads, summary: 'List groups' },
       query: z.strictObject({
-        prefix: text(200).optional().describe('How the name begins, in any case'),
-        organisation: id().optional().describe('Only this organisation’s own'),
+        name: text(256).optional().describe('What their name begins with'),
+        organisation: id().optional(),
         ...paging,
       }),
       answer: pageOf(group),
       refusals: ['cursor.invalid'],
-      async handle({ query: { limit, cursor, prefix, organisation } }) {
-        const question = ['groups', prefix ?? null, organisation ?? null];
-        const after = cursors.read<string>(cursor, question);
-        const narrowed = {
-          ...(prefix !== undefined && { prefix }),
+      async handle({ query: { name, organisation, limit, cursor }, caller }) {
+        const pages = cursors(caller, ['groups', name ?? null, organisation ?? null]);
+        const after = pages.after<string>(cursor);
+        const rows = await groups.list({
+          limit: limit + 1,
+          ...(name !== undefined && { prefix: name }),
           ...(organisation !== undefined && { organisationId: organisation }),
           ...(after !== undefined && { after }),
-        };
-        const { rows, next } = page(await groups.list({ ...narrowed, limit: limit + 1 }), limit, question);
-        return { body: { items: rows.map(show), next } };
+        });
+        return { body: pages.page(rows, limit, show, ({ id }) => id) };
       },
     }),
     route({
       method: 'POST',
       path: '/admin/groups',
-      ...{ section, summary: 'Make a group', scopes: ['directory.write'] },
-      body: z
-        .strictObject({
-          name: text(256),
-          external_id: text(254).nullish(),
-          organisation: id().nullish(),
-          members: ids.describe('Ids of people and groups'),
-        })
-        .meta({ id: 'NewGroup' }),
+      ...{ ...writes, summary: 'Add a group' },
+      body: created,
+      bodyLimit: 1024 * 1024,
       answer: group,
       status: [201],
-      refusals: ['group.name_malformed', 'group.member_unknown', 'group.cycle', 'organisation.unknown'],
-      async handle({ body: { name, members, organisation, external_id }, by }) {
-        const made = await db.transact(async () => {
-          if (organisation && !(await organisations.find(organisation)))
-            throw new Refusal('organisation.unknown', { kind: 'missing' });
-          const externalId = external_id ?? undefined;
-          const organisationId = organisation ?? undefined;
-          return groups.create({ displayName: name, externalId, organisationId, members }, by);
-        });
+      refusals: ['group.name_malformed', 'group.member_unknown'],
+      async handle({ body: { display_name, external_id, organisation, members }, by }) {
+        if (organisation && !(await organisations.find(organisation))) {
+          throw invalid([{ pointer: '/organisation', code: 'unknown', detail: 'There is no such organisation' }]);
+        }
+        const input = { displayName: display_name, externalId: external_id, organisationId: organisation };
+        const made = await groups.create({ ...input, members: members ?? [] }, by);
         return { ...reply(made), status: 201, location: `/admin/groups/${made.id}` };
       },
     }),
     route({
       method: 'GET',
       path: '/admin/groups/{id}',
-      ...{ section, summary: 'Read a group', scopes: ['directory.read'] },
+      ...{ ...reads, summary: 'Read a group' },
       params: byId,
       answer: group,
       refusals: ['group.unknown'],
@@ -111,87 +119,94 @@ export function groupRoutes(ports: ApiPorts): Route[] {
     route({
       method: 'PATCH',
       path: '/admin/groups/{id}',
-      ...{ section, summary: 'Rename a group', scopes: ['directory.write'] },
+      ...{ ...writes, summary: 'Change a group' },
       params: byId,
-      body: z
-        .strictObject({ name: text(256).optional(), external_id: text(254).nullish() })
-        .meta({ id: 'GroupChange' }),
+      body: change,
       answer: group,
       ifMatch: 'honoured',
-      refusals: ['group.unknown', 'group.name_malformed', 'group.changed'],
-      async handle({ params, body, by, demandMatch, ctx }) {
-        const edit = {
-          ...(body.name !== undefined && { displayName: body.name }),
-          ...(body.external_id !== undefined && { externalId: body.external_id }),
-        };
-        const { version } = await found(params.id);
-        demandMatch(version);
-        const seen = ctx.get('if-match') !== '' && { version };
-        return reply(await groups.update(params.id, by, { ...edit, ...seen }));
-      },
+      refusals: ['group.unknown', 'group.name_malformed'],
+      handle: async ({ params, body: { display_name, external_id }, by, demandMatch }) =>
+        db.transact(async () => {
+          const edit = {
+            ...(display_name !== undefined && { displayName: display_name }),
+            ...(external_id !== undefined && { externalId: external_id }),
+          };
+          // Locks it: what it was before is compared with nobody in between.
+          const before = await groups.update(params.id, by, {});
+          demandMatch(before.version);
+          return reply(await groups.update(params.id, by, edit));
+        }),
     }),
     route({
       method: 'DELETE',
       path: '/admin/groups/{id}',
-      ...{ section, summary: 'Remove a group', scopes: ['directory.write'] },
-      details: 'Its members stay what they are; the roles it was given are gone with it.',
+      ...{ ...writes, summary: 'Remove a group' },
+      details: 'Its members stay what they are.',
       params: byId,
       ifMatch: 'honoured',
-      refusals: ['group.unknown', 'group.changed'],
-      async handle({ params, by, demandMatch, ctx }) {
-        const { version } = await found(params.id);
-        demandMatch(version);
-        await groups.remove(params.id, by, ctx.get('if-match') === '' ? {} : { version });
-        return {};
-      },
+      refusals: ['group.unknown'],
+      handle: ({ params, by, demandMatch }) =>
+        db.transact(async () => {
+          await groups.holdNesting();
+          demandMatch((await groups.update(params.id, by, {})).version);
+          await groups.remove(params.id, by);
+          return {};
+        }),
     }),
     route({
       method: 'GET',
       path: '/admin/groups/{id}/members',
-      ...{ section, summary: 'List the members of a group', scopes: ['directory.read'] },
-      details: 'Those directly in it.',
+      ...{ ...reads, summary: 'List the members of a group' },
+      details: 'Those directly in it. People of groups inside it are found by `/admin/users?group=`.',
       params: byId,
       query: z.strictObject(paging),
       answer: pageOf(member),
       refusals: ['group.unknown', 'cursor.invalid'],
-      async handle({ params, query: { limit, cursor } }) {
+      async handle({ params, query: { limit, cursor }, caller }) {
         await found(params.id);
-        const question = ['group.members', params.id];
-        const after = cursors.read<string>(cursor, question);
-        const members = await groups.members(params.id, { limit: limit + 1, ...(after !== undefined && { after }) });
-        const { rows, next } = page(members, limit, question);
-        return { body: { items: rows.map(({ display, ...each }) => ({ ...each, name: shown.text(display) })), next } };
+        const pages = cursors(caller, ['members', params.id]);
+        const rows = await groups.members(params.id, { after: pages.after<string>(cursor), limit: limit + 1 });
+        const showMember = ({ id, kind, display }: (typeof rows)[0]) => ({ id, kind, display: shown.text(display) });
+        return { body: pages.page(rows, limit, showMember, ({ id }) => id) };
       },
     }),
     route({
       method: 'POST',
       path: '/admin/groups/{id}/members',
-      ...{ section, summary: 'Change who is in a group', scopes: ['directory.write'] },
-      details: 'All or nothing. Who is in it already stays, who is not in it is left alone.',
+      ...{ ...writes, summary: 'Change the members of a group' },
+      details: 'All or nothing. Who is in it already, or is not, stays so.',
       params: byId,
-      body: z.strictObject({ add: ids, remove: ids }).meta({ id: 'MemberChange' }),
+      body: membersChange,
+      bodyLimit: 1024 * 1024,
       answer: z.strictObject({ added: z.number().int(), removed: z.number().int() }),
-      status: [200],
-      refusals: ['group.unknown', 'group.member_unknown', 'group.cycle'],
-      async handle({ params: { id }, body, by }) {
-        const body_ = await db.transact(async () => {
-          await groups.holdNesting(body.add);
-          const removed = await groups.removeMembers(id, body.remove, by);
-          return { added: await groups.addMembers(id, body.add, by), removed };
-        });
-        return { body: body_ };
+      refusals: memberRefusals,
+      handle: ({ params, body: { add, remove }, by }) =>
+        db.transact(async () => {
+          await groups.holdNesting(add);
+          const added = await groups.addMembers(params.id, add, by);
+          return { body: { added, removed: await groups.removeMembers(params.id, remove, by) } };
+        }),
+    }),
+    route({
+      method: 'PUT',
+      path: '/admin/groups/{id}/members/{member}',
+      ...{ ...writes, summary: 'Put into a group' },
+      params: byId.extend({ member: id() }),
+      refusals: memberRefusals,
+      async handle({ params, by }) {
+        await groups.addMembers(params.id, [params.member], by);
+        return {};
       },
     }),
     route({
-      method: 'GET',
-      path: '/admin/groups/{id}/roles',
-      ...{ section, summary: 'List the roles of a group', scopes: ['directory.read'] },
-      params: byId,
-      answer: roleList,
+      method: 'DELETE',
+      path: '/admin/groups/{id}/members/{member}',
+      ...{ ...writes, summary: 'Take out of a group' },
+      params: byId.extend({ member: id() }),
       refusals: ['group.unknown'],
-      async handle({ params: { id } }) {
-        await found(id);
-        return { body: { items: (await roles.assignedTo({ kind: 'group', id })).map(showRole) } };
+      async handle({ params, by }) {
+        await groups.removeMembers(params.id, [params.member], by);
+        return {};
       },
     }),
   ];

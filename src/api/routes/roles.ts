@@ -1,21 +1,24 @@
 import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
-import type { By, NewRole, Role } from '../../users/index.ts';
+import { permissionName, type Role } from '../../users/index.ts';
 import { invalid } from '../checks.ts';
+import { etagOf } from '../conditions.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { byId, id, moment, pageOf, paging, shown, text } from '../schemas.ts';
 
-const section = 'Roles and permissions';
+const section = 'Roles';
 
 const permission = z.strictObject({ name: z.string(), description: z.string().nullable() }).meta({ id: 'Permission' });
+const nameOfPermission = z.string().regex(permissionName, 'As orders:refund');
+
 const scope = z.enum(['installation', 'organisation']);
 const role = z
   .strictObject({
     id: id(),
     name: z.string(),
-    scope: scope.describe('Of people and groups at large, or of members in each organisation'),
+    scope: scope.describe('Assigned to people and groups of the installation, or held in organisations'),
     description: z.string().nullable(),
     permissions: z.array(z.string()),
     created_at: moment(),
@@ -23,77 +26,95 @@ const role = z
   })
   .meta({ id: 'Role' });
 
-/** As answers have it. */
-export const showRole = (known: Role) => ({
-  id: known.id,
-  name: known.name,
-  scope: known.scope,
-  description: shown.text(known.description),
-  permissions: known.permissions,
-  created_at: shown.moment(known.createdAt)!,
-  updated_at: shown.moment(known.updatedAt)!,
+const described = {
+  description: text(500).nullish(),
+  permissions: z.array(nameOfPermission).max(500).optional().describe('All of them'),
+};
+const created = z.strictObject({ name: text(100), scope, ...described }).meta({ id: 'NewRole' });
+const change = z.strictObject(described).meta({ id: 'RoleChange' });
+
+const show = ({ description, createdAt, updatedAt, ...role }: Role) => ({
+  ...role,
+  description: shown.text(description),
+  created_at: createdAt.toISOString(),
+  updated_at: updatedAt.toISOString(),
 });
-export const roleList = z.strictObject({ items: z.array(role) });
+const versionOf = ({ updatedAt }: Role) => updatedAt.getTime().toString(36);
+const reply = (role: Role) => ({ body: show(role), etag: etagOf(versionOf(role)) });
 
-const what = { description: text(500).nullish(), permissions: z.array(text(100)).max(500).default([]) };
-const kinds = { users: 'user', groups: 'group' } as const;
-const subject = z.strictObject({ kind: z.enum(['user', 'group']), id: id() });
-const ofRole = z.strictObject({ id: id(), kind: z.enum(['users', 'groups']), subject: id() });
-
-/** Permissions are named actions, roles are sets of them; who has one has it with all groups inside theirs. */
+/** Named actions, sets of them, and who has those. */
 export function roleRoutes(ports: ApiPorts): Route[] {
-  const { permissions, roles, db } = ports;
+  const { roles, permissions, db } = ports;
   const cursors = createCursors(ports);
-  const name = z.strictObject({ name: text(100) });
-
+  const writes = { section, scopes: ['directory.write'] } as const;
+  const reads = { section, scopes: ['directory.read'] } as const;
   const found = async (id: string): Promise<Role> => {
-    const known = await roles.find(id);
-    if (!known) throw new Refusal('role.unknown', { kind: 'missing' });
-    return known;
+    const role = await roles.find(id);
+    if (!role) throw new Refusal('role.unknown', { kind: 'missing' });
+    return role;
   };
-  /** A permission that there is not is a fault of the body. */
-  const put = async (given: NewRole, by: By) => {
-    try {
-      await roles.put(given, by);
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'permission.unknown') throw error;
-      const at = given.permissions?.indexOf(String(error.details.permission)) ?? 0;
-      throw invalid([{ pointer: `/permissions/${at}`, code: 'unknown', detail: 'There is no such permission' }]);
-    }
-    return (await roles.named(given.name, given.scope))!;
-  };
+  const assigned = ['role.unknown', 'role.subject_unknown', 'role.scope_mismatch'] as const;
+  const assignment = (kind: 'user' | 'group') => [
+    route({
+      method: 'PUT',
+      path: `/admin/roles/{id}/${kind}s/{subject}`,
+      ...{ ...writes, summary: `Give a role to a ${kind === 'user' ? 'person' : 'group'}` },
+      params: byId.extend({ subject: id() }),
+      refusals: assigned,
+      async handle({ params, by }) {
+        await roles.assign(params.id, { kind, id: params.subject }, by);
+        return {};
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: `/admin/roles/{id}/${kind}s/{subject}`,
+      ...{ ...writes, summary: `Take a role from a ${kind === 'user' ? 'person' : 'group'}` },
+      params: byId.extend({ subject: id() }),
+      refusals: ['role.unknown'],
+      async handle({ params, by }) {
+        await found(params.id);
+        await roles.withdraw(params.id, { kind, id: params.subject }, by);
+        return {};
+      },
+    }),
+  ];
 
   return [
     route({
       method: 'GET',
       path: '/admin/permissions',
-      ...{ section, summary: 'List the permissions', scopes: ['directory.read'] },
+      ...{ ...reads, summary: 'List permissions' },
       answer: z.strictObject({ items: z.array(permission) }),
-      async handle() {
-        const known = await permissions.list();
-        return { body: { items: known.map((each) => ({ ...each, description: shown.text(each.description) })) } };
-      },
+      handle: async () => ({
+        body: {
+          items: (await permissions.list()).map(({ name, description }) => ({
+            name,
+            description: shown.text(description),
+          })),
+        },
+      }),
     }),
     route({
       method: 'PUT',
       path: '/admin/permissions/{name}',
-      ...{ section, summary: 'Name a permission', scopes: ['directory.write'] },
-      params: name,
+      ...{ ...writes, summary: 'Name a permission' },
+      details: 'A named action that applications ask about. It means nothing here; roles collect them.',
+      params: z.strictObject({ name: nameOfPermission }),
       body: z.strictObject({ description: text(500).nullish() }).optional(),
       answer: permission,
       refusals: ['permission.malformed'],
-      async handle({ params, body, by }) {
-        const description = body?.description ?? undefined;
-        await permissions.put({ name: params.name, description }, by);
-        return { body: { name: params.name, description: shown.text(description) } };
+      async handle({ params: { name }, body, by }) {
+        await permissions.put({ name, description: body?.description ?? undefined }, by);
+        return { body: { name, description: shown.text(body?.description) } };
       },
     }),
     route({
       method: 'DELETE',
       path: '/admin/permissions/{name}',
-      ...{ section, summary: 'Remove a permission', scopes: ['directory.write'] },
-      details: 'From every role as well, and so from everybody, at once.',
-      params: name,
+      ...{ ...writes, summary: 'Remove a permission' },
+      details: 'From every role, too.',
+      params: z.strictObject({ name: nameOfPermission }),
       refusals: ['permission.unknown'],
       async handle({ params, by }) {
         await permissions.remove(params.name, by);
@@ -103,57 +124,63 @@ export function roleRoutes(ports: ApiPorts): Route[] {
     route({
       method: 'GET',
       path: '/admin/roles',
-      ...{ section, summary: 'List the roles', scopes: ['directory.read'] },
+      ...{ ...reads, summary: 'List roles' },
       query: z.strictObject({ scope: scope.optional() }),
-      answer: roleList,
-      handle: async ({ query }) => ({ body: { items: (await roles.list(query.scope)).map(showRole) } }),
+      answer: z.strictObject({ items: z.array(role) }),
+      handle: async ({ query }) => ({ body: { items: (await roles.list(query.scope)).map(show) } }),
     }),
     route({
       method: 'POST',
       path: '/admin/roles',
-      ...{ section, summary: 'Make a role', scopes: ['directory.write'] },
-      body: z.strictObject({ name: text(100), scope, ...what }).meta({ id: 'NewRole' }),
+      ...{ ...writes, summary: 'Add a role' },
+      details: 'Its name and scope stay.',
+      body: created,
       answer: role,
       status: [201],
-      refusals: ['role.malformed', 'role.exists'],
-      async handle({ body, by }) {
-        const made = await db.transact(async () => {
-          await db.lock('roles.name');
-          if (await roles.named(body.name, body.scope)) throw new Refusal('role.exists', { kind: 'conflict' });
-          return put({ ...body, description: body.description ?? undefined }, by);
-        });
-        return { body: showRole(made), status: 201, location: `/admin/roles/${made.id}` };
-      },
+      refusals: ['role.exists', 'role.malformed'],
+      handle: ({ body: { name, scope, description, permissions = [] }, by }) =>
+        db.transact(async () => {
+          await db.lock('roles');
+          if (await roles.named(name, scope)) throw new Refusal('role.exists', { kind: 'conflict' });
+          await put({ name, scope, description: description ?? undefined, permissions }, by);
+          const made = (await roles.named(name, scope))!;
+          return { ...reply(made), status: 201, location: `/admin/roles/${made.id}` };
+        }),
     }),
     route({
       method: 'GET',
       path: '/admin/roles/{id}',
-      ...{ section, summary: 'Read a role', scopes: ['directory.read'] },
+      ...{ ...reads, summary: 'Read a role' },
       params: byId,
       answer: role,
       refusals: ['role.unknown'],
-      handle: async ({ params }) => ({ body: showRole(await found(params.id)) }),
+      handle: async ({ params }) => reply(await found(params.id)),
     }),
     route({
-      method: 'PUT',
+      method: 'PATCH',
       path: '/admin/roles/{id}',
-      ...{ section, summary: 'Say anew what a role may', scopes: ['directory.write'] },
-      details: 'What its holders may changes at once; name and scope stay.',
+      ...{ ...writes, summary: 'Change a role' },
+      details: 'Whoever has it may do what it says from then on; tokens say so when they are next issued.',
       params: byId,
-      body: z.strictObject(what).meta({ id: 'RoleContent' }),
+      body: change,
       answer: role,
-      refusals: ['role.unknown', 'role.malformed'],
-      async handle({ params, body, by }) {
-        const { name, scope } = await found(params.id);
-        const after = { name, scope, description: body.description ?? undefined, permissions: body.permissions };
-        return { body: showRole(await put(after, by)) };
-      },
+      ifMatch: 'honoured',
+      refusals: ['role.unknown'],
+      handle: ({ params, body, by, demandMatch }) =>
+        db.transact(async () => {
+          await db.lock('roles');
+          const before = await found(params.id);
+          demandMatch(versionOf(before));
+          const { description = before.description, permissions = before.permissions } = body;
+          await put({ name: before.name, scope: before.scope, description: description ?? undefined, permissions }, by);
+          return reply(await found(params.id));
+        }),
     }),
     route({
       method: 'DELETE',
       path: '/admin/roles/{id}',
-      ...{ section, summary: 'Remove a role', scopes: ['directory.write'] },
-      details: 'From everybody who has it, and from open invitations.',
+      ...{ ...writes, summary: 'Remove a role' },
+      details: 'Whoever has it has it no more.',
       params: byId,
       refusals: ['role.unknown'],
       async handle({ params, by }) {
@@ -163,38 +190,41 @@ export function roleRoutes(ports: ApiPorts): Route[] {
     }),
     route({
       method: 'GET',
-      path: '/admin/roles/{id}/holders',
-      ...{ section, summary: 'List who was given a role', scopes: ['directory.read'] },
-      details: 'Directly: members of a group that has it are not listed, nor members of organisations.',
+      path: '/admin/roles/{id}/subjects',
+      ...{ ...reads, summary: 'List who has a role' },
+      details: 'People and groups to whom it was given directly.',
       params: byId,
       query: z.strictObject(paging),
-      answer: pageOf(subject),
+      answer: pageOf(z.strictObject({ kind: z.enum(['user', 'group']), id: id() })),
       refusals: ['role.unknown', 'cursor.invalid'],
-      async handle({ params, query: { limit, cursor } }) {
+      async handle({ params, query: { limit, cursor }, caller }) {
         await found(params.id);
-        const question = ['role.holders', params.id];
-        const after = cursors.read<string>(cursor, question);
-        const subjects = await roles.subjects(params.id, { limit: limit + 1, ...(after !== undefined && { after }) });
-        const items = subjects.slice(0, limit);
-        return { body: { items, next: subjects.length > limit ? cursors.write(items.at(-1)!.id, question) : null } };
+        const pages = cursors(caller, ['subjects', params.id]);
+        const after = pages.after<string>(cursor);
+        const rows = await roles.subjects(params.id, { limit: limit + 1, ...(after !== undefined && { after }) });
+        return {
+          body: pages.page(
+            rows,
+            limit,
+            ({ kind, id }) => ({ kind, id }),
+            ({ id }) => id,
+          ),
+        };
       },
     }),
-    ...(['PUT', 'DELETE'] as const).map((method) =>
-      route({
-        method,
-        path: '/admin/roles/{id}/{kind}/{subject}',
-        ...{ section, summary: method === 'PUT' ? 'Give a role' : 'Take a role away', scopes: ['directory.write'] },
-        details: 'Roles of the installation to people and groups, roles of organisations to groups of an organisation.',
-        params: ofRole,
-        refusals: method === 'PUT' ? ['role.unknown', 'role.subject_unknown', 'role.scope_mismatch'] : ['role.unknown'],
-        async handle({ params, by }) {
-          const to = { kind: kinds[params.kind], id: params.subject };
-          await found(params.id);
-          if (method === 'PUT') await roles.assign(params.id, to, by);
-          else await roles.withdraw(params.id, to, by);
-          return {};
-        },
-      }),
-    ),
+    ...assignment('user'),
+    ...assignment('group'),
   ];
+
+  /** A permission that nobody has named is a fault of the body. */
+  async function put(...[role, by]: Parameters<typeof roles.put>): Promise<void> {
+    const known = new Set((await permissions.list()).map(({ name }) => name));
+    const missing = (role.permissions ?? []).flatMap((name, at) => (known.has(name) ? [] : [at]));
+    if (missing.length > 0) {
+      throw invalid(
+        missing.map((at) => ({ pointer: `/permissions/${at}`, code: 'unknown', detail: 'Nobody has named it' })),
+      );
+    }
+    await roles.put(role, by);
+  }
 }
