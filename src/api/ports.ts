@@ -8,7 +8,7 @@ import type { Sessions } from '../sessions/index.ts';
 import type { Fields, Groups, UserSearch, Users, UserTally } from '../users/index.ts';
 import type { Bearer } from './bearer.ts';
 
-export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'rememberedDevices'> {
+export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'emailChanges' | 'rememberedDevices'> {
   settings: {
     issuer: string;
     mode: string;

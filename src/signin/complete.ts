@@ -7,15 +7,17 @@ import { whence } from './steps/problems.ts';
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices, present } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, risk, present } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
-  /** A browser never seen with this account is told to its owner, but for the very first. */
-  const tellOwner = async (interaction: Interaction, userId: string) => {
+  /** A browser, or a country, never seen with this account is told to its owner, but for the very first. */
+  const tellOwner = async (interaction: Interaction, userId: string, newDevice: boolean) => {
+    const what = newDevice ? 'new-device' : 'new-place';
+    if (!newDevice && !(await risk.isNewPlace({ userId, ip: interaction.ctx.ip }))) return;
     const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
     const user = before && (await users.byId(userId));
-    if (user) await notices.tell(user, 'new-device', whence(interaction));
+    if (user) await notices.tell(user, what, whence(interaction));
   };
 
   const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
@@ -41,7 +43,7 @@ export function createComplete(ports: SigninPorts) {
     const acr = acrOf(attempt.proved);
     const known = device.read(ctx);
     const newDevice = !attempts.knownDevice(known, accountId);
-    if (newDevice) await tellOwner(interaction, accountId);
+    await tellOwner(interaction, accountId, newDevice);
     if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
     await users.signedIn(accountId);
     await events.record({
@@ -58,7 +60,12 @@ export function createComplete(ports: SigninPorts) {
     if (user) present.wear(ctx, lookOf(user));
     await interaction.finish({
       ...answered,
-      login: { accountId, remember: attempt.remember, amr, ...(acr ? { acr } : {}) },
+      login: {
+        ...{ accountId, remember: attempt.remember, amr },
+        ...(acr ? { acr } : {}),
+        // What was added to a session makes it stronger, not younger: whoever finds it open still has no password.
+        ...(attempt.upon ? { ts: attempt.upon.authTime } : {}),
+      },
     });
   };
 }

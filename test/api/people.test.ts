@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createPerson } from '../support/seeds.ts';
 import { times } from '../support/token-client.ts';
 import { type ApiStage, apiStage } from './stage.ts';
 
@@ -50,6 +51,23 @@ describe('a person', () => {
       phone_number: null,
       name: 'Grace Hopper',
     });
+  });
+
+  it('hears at the old address of another one, whoever gave it, and can take it back there', async () => {
+    const { call, cardea } = stage;
+    const body = { email: 'former@example.com', email_verified: true, name: 'Former' };
+    const { id } = (await call('POST', '/users', { body })).body;
+    await call('PATCH', `/users/${id}`, { body: { email: 'latter@example.com', email_verified: true } });
+    const { link } = await cardea.mailbox.next(body.email, 'address-changed');
+    const reader = createPerson();
+    const page = await reader.open(link);
+    expect(page.text).toContain(body.email);
+    expect((await reader.submit(page)).text).toContain('The account is yours again');
+    expect((await call('GET', `/users/${id}`)).body).toMatchObject({ email: body.email });
+    // One that nobody has proved is only put right.
+    const wrong = (await call('POST', '/users', { body: { email: 'tpyo@example.com', name: 'Typo' } })).body;
+    await call('PATCH', `/users/${wrong.id}`, { body: { email: 'typo@example.com' } });
+    expect(await cardea.sql(`select 1 from email_undo where account_id = $1`, [wrong.id])).toEqual([]);
   });
 
   it('is not replaced unseen, and not by what changes what cannot be changed', async () => {
