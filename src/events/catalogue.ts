@@ -21,6 +21,7 @@ export interface Catalogue {
   'user.email_change_requested': null;
   'user.email_changed': null;
   'user.email_verified': null;
+  'user.identity_status_changed': { from: string; to: string };
   'user.administrator_granted': null;
   'user.administrator_revoked': null;
   'user.terms_accepted': { version: string };
@@ -63,6 +64,12 @@ export interface Catalogue {
   'session.all_ended': { why: string; count?: number };
   'device.remembered': null;
   'device.forgotten': null;
+
+  // sign-in through others; `provider` is the id of one
+  'federation.linked': { provider: string; how?: string };
+  'federation.unlinked': { provider: string };
+  'federation.logout_received': { provider: string; count: number };
+  'federation.provider_changed': { provider: string; how: 'put' | 'removed' };
 
   // what applications were granted
   'consent.given': { scopes: string[] };

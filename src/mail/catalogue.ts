@@ -39,6 +39,8 @@ export type SecurityNotice =
   | 'passkey-copied'
   | 'recovery-codes-issued'
   | 'recovery-code-used'
+  | 'link-added'
+  | 'link-removed'
   | 'email-codes-added'
   | 'email-codes-removed'
   | 'sms-codes-added'
