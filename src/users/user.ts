@@ -120,6 +120,7 @@ export class User extends UserEntity.class {
     this.emailKey = emailKey(address);
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
+    this.directory = withAddress(this.directory ?? {}, this.email, this.emailKey);
   }
 
   /** What directories know the person by; with null they go by their address. @throws Refusal `user.user_name_malformed` */
@@ -133,5 +134,14 @@ export class User extends UserEntity.class {
 /** No private method: an entity that was loaded did not go through the constructor, which is what would let it be called. */
 const stateToReturnTo = (user: User): UserState =>
   (user.stateBefore as UserState | null) ?? (user.isEmailVerified() ? 'Active' : 'Unverified');
+
+/** A directory's list of addresses keeps step: the primary one is the account's. */
+function withAddress(directory: Record<string, unknown>, value: string, key: string): Record<string, unknown> {
+  if (!Array.isArray(directory.emails)) return directory;
+  const emails = directory.emails.map((email: { primary?: boolean }) =>
+    email.primary ? { ...email, value, key } : email,
+  );
+  return { ...directory, emails };
+}
 
 UserEntity.setClass(User);
