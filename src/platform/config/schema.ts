@@ -74,6 +74,9 @@ export const schema = section('All settings', {
         .optional()
         .describe('The authorities whose client certificates are believed (tls_client_auth), PEM; also behind a proxy'),
     }),
+    drain: duration(0, 300).describe(
+      'How long a stop still takes requests after it says that it is not ready, so that a balancer turns elsewhere first',
+    ),
     stop_patience: duration(1, 3_600).describe('How long a stop waits for running requests'),
   }),
 
