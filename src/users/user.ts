@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
+import { ownEmailKind, ownValueAt } from './own-value.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
 import { isUserName, userNameKey } from './user-name.ts';
 
@@ -135,12 +136,11 @@ export class User extends UserEntity.class {
 const stateToReturnTo = (user: User): UserState =>
   (user.stateBefore as UserState | null) ?? (user.isEmailVerified() ? 'Active' : 'Unverified');
 
-/** A directory's list of addresses keeps step: the primary one is the account's. */
+/** A directory's list of addresses keeps step: its own one is the account's. */
 function withAddress(directory: Record<string, unknown>, value: string, key: string): Record<string, unknown> {
   if (!Array.isArray(directory.emails)) return directory;
-  const emails = directory.emails.map((email: { primary?: boolean }) =>
-    email.primary ? { ...email, value, key } : email,
-  );
+  const own = ownValueAt(directory.emails, ownEmailKind);
+  const emails = directory.emails.map((email: object, at) => (at === own ? { ...email, value, key } : email));
   return { ...directory, emails };
 }
 
