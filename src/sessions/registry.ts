@@ -185,13 +185,20 @@ export function createRegistry(deps: {
      * @returns the part it has now, or undefined when the session does not live
      */
     async authorize(uid: string, clientId: string, wanted: Authorization): Promise<Authorization | undefined> {
-      const [row] = await db.query<{ authorization: Authorization }>(
-        `update session s set authorizations = case when exists (
+      const write = () =>
+        db.query<{ authorization: Authorization }>(
+          `update session s set authorizations = case when exists (
              select 1 from authorization_grant g where g.id = s.authorizations -> $2 ->> 'grantId' and g.ended_at is null)
            then s.authorizations else s.authorizations || jsonb_build_object($2::text, $3::jsonb) end
          where uid = $1 and ended_at is null returning authorizations -> $2 as authorization`,
-        [uid, clientId, JSON.stringify(wanted)],
-      );
+          [uid, clientId, JSON.stringify(wanted)],
+        );
+      const [row] = stops
+        ? await db.transact(async () => {
+            stops.mark(`session:${uid}`);
+            return write();
+          })
+        : await write();
       return row?.authorization;
     },
 
