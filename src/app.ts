@@ -5,7 +5,7 @@ import Koa from 'koa';
 import { accountClient, createAccount } from './account/index.ts';
 import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
-import { createCredentialIntake, createCredentials, widgetHosts } from './credentials/index.ts';
+import { createCredentialIntake, createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
 import {
   createAnswer,
@@ -17,7 +17,18 @@ import {
   withOrigin,
 } from './introspection/index.ts';
 import { createKeys } from './keys/index.ts';
-import { createDevelopmentMailbox, createMail, createSmtpTransport, mailTopic } from './mail/index.ts';
+import {
+  createDevelopmentMailbox,
+  createHttpSms,
+  createMail,
+  createMailboxSms,
+  createSms,
+  createSmtpTransport,
+  type DevelopmentMailbox,
+  mailTopic,
+  type SmsTransport,
+  smsTopic,
+} from './mail/index.ts';
 import { createMailbox } from './mailbox/index.ts';
 import {
   createOidc,
@@ -65,7 +76,7 @@ import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
 import { createSignin } from './signin/index.ts';
-import { createTransfer } from './transfer/index.ts';
+import { createOldSystem, createTransfer, createTrickle } from './transfer/index.ts';
 import {
   createConsents,
   createFacts,
@@ -155,6 +166,8 @@ export async function createApp(options: {
     transport: mailbox ?? createSmtpTransport({ url: settings.mail.smtpUrl! }),
     settings: { from: settings.mail.from, letters: settings.limits.lettersToRecipient },
   });
+  const textMessages = smsTransport(settings, mailbox);
+  const sms = textMessages && createSms({ clock, events, transport: textMessages });
   const keys = createKeys({ db, vault, clock, bus, log, events, stops, settings: settings.keys });
   const clients = createClients({ db, bus, clock, events, stops, own: [accountClient(settings)] });
   const resources = createResourceServers({ db, bus, clock, stops, own: [ownApi(settings)] });
@@ -194,6 +207,9 @@ export async function createApp(options: {
     sessions,
     events,
     mail,
+    sms,
+    codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
   });
   const transfer = createTransfer({
@@ -211,6 +227,19 @@ export async function createApp(options: {
     fields,
     settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
   });
+  const { url: oldUrl, secret: oldSecret, auth, timeout, trustEmail } = settings.trickle;
+  const trickle =
+    oldUrl && oldSecret
+      ? createTrickle({
+          ...credentials,
+          db,
+          users,
+          events,
+          fields,
+          oldSystem: createOldSystem({ settings: { url: oldUrl, secret: oldSecret, auth, timeout }, clock, log }),
+          settings: { trustEmail, timeout },
+        })
+      : undefined;
 
   // ── doors
   const csrf = createCsrf({ vault, https });
@@ -257,6 +286,11 @@ export async function createApp(options: {
     screens,
     locales: views.locales,
     tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
+    suffices: (ctx, session) =>
+      credentials.factors.suffices({
+        ...session,
+        device: ctx.cookies.get(rememberedCookieName(settings.issuer), { signed: false }),
+      }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
   });
@@ -287,6 +321,7 @@ export async function createApp(options: {
   });
   const signin = createSignin({
     ...credentials,
+    trickle,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
@@ -357,6 +392,7 @@ export async function createApp(options: {
 
   const consumers = {
     [mailTopic]: mail.consumer,
+    ...(sms ? { [smsTopic]: sms.consumer } : {}),
     [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
     [eventLog.subscriber.topic]: eventLog.consume as never,
@@ -367,6 +403,7 @@ export async function createApp(options: {
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
+  jobs.every('credentials.remind', 60, credentials.recoveryLinks.remind);
   jobs.every('api.tidy', 3_600, api.tidy);
   jobs.every('tasks.tidy', 3_600, tasks.tidy);
   jobs.every('transfer.tidy', 3_600, transfer.tidy);
@@ -490,6 +527,14 @@ async function startMeasures() {
   const { createMeasures } = await import('./measures/index.ts');
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   return createMeasures({ version });
+}
+
+/** The way text messages leave, if there is one. */
+function smsTransport({ sms }: Settings, mailbox: DevelopmentMailbox | undefined): SmsTransport | undefined {
+  if (sms.transport === 'mailbox') return mailbox && createMailboxSms(mailbox);
+  if (sms.transport === 'none') return undefined;
+  const { url, user, token, from, messagingService, timeout } = sms;
+  return createHttpSms({ url: url!, user: user!, token: token!, from, messagingService, timeoutSeconds: timeout });
 }
 
 /** Every route there is, as the routers spell it. */

@@ -1,3 +1,4 @@
+import type { CodeKind } from '../credentials/index.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import { inGroups, type QrCode, qrCode } from '../platform/qr.ts';
 import type { Page } from '../platform/views.ts';
@@ -59,11 +60,14 @@ export function securityPage(input: {
   totp: { createdAt: Date; usedAt: Date | undefined } | undefined;
   recoveryCodes: number;
   passkeys: number;
-  /** Whether the app may be removed: not by whoever must have one. */
+  /** Codes that are sent: those set up, and those that could be. */
+  codes: { kind: CodeKind; since?: Date; usedAt?: Date | undefined; destination?: string | undefined }[];
+  /** Whether what gives codes may be removed: not by whoever must have one. */
   mayRemove: boolean;
   done?: string | undefined;
 }) {
-  return { ...ownPage('security', 'security', input), ...input };
+  const hasCodes = input.totp !== undefined || input.codes.some(({ since }) => since !== undefined);
+  return { ...ownPage('security', 'security', input), ...input, hasCodes };
 }
 
 const code: FieldSpec = { name: 'code', type: 'code', autocomplete: 'one-time-code', required: true, maxlength: 12 };

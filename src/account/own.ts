@@ -20,6 +20,8 @@ const said = new Set([
   'picture_removed',
   'totp_added',
   'totp_removed',
+  'codes_added',
+  'codes_removed',
   'session_ended',
   'others_ended',
   'device_forgotten',

@@ -3,6 +3,7 @@ import type { Clients } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  CodeFactors,
   EmailChanges,
   Factors,
   Notices,
@@ -10,6 +11,7 @@ import type {
   PasswordChanges,
   PasswordPolicy,
   Passwords,
+  RecoveryLinks,
   Registration,
   RememberedDevices,
   Resets,
@@ -53,6 +55,8 @@ export interface AccountPorts {
   totp: Totp;
   factors: Factors;
   secondFactors: SecondFactors;
+  codeFactors: CodeFactors;
+  recoveryLinks: RecoveryLinks;
   rememberedDevices: RememberedDevices;
   notices: Notices;
   present: Presenter;

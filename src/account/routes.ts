@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import { type AppContext, multipartBody } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
+import { createCodesPages } from './codes.ts';
 import { createEmailPages } from './email.ts';
 import { createNotMePages } from './not-me.ts';
 import { createOrganisationPages } from './organisations.ts';
@@ -8,6 +9,7 @@ import { createPasskeyPages } from './passkeys.ts';
 import { createPasswordPages } from './password.ts';
 import type { AccountPorts } from './ports.ts';
 import { createProfilePages } from './profile.ts';
+import { createRecoveryLinkPages } from './recovery-link.ts';
 import { createResetPages } from './reset.ts';
 import { createSecurityPages } from './security.ts';
 import { createSelfPages } from './self.ts';
@@ -32,6 +34,8 @@ export function createAccount(ports: AccountPorts) {
   const email = createEmailPages(ports, guard);
   const uploads = multipartBody({ limit: ports.settings.pictures.maxBytes + 10_000 });
   const security = createSecurityPages(ports, guard);
+  const codes = { email: createCodesPages(ports, guard, 'email'), sms: createCodesPages(ports, guard, 'sms') };
+  const recoveryLink = createRecoveryLinkPages(ports);
   const passkeys = createPasskeyPages(ports, guard);
   const sessions = createSessionsPages(ports, guard);
   const settings = createSettingsPages(ports, guard);
@@ -82,6 +86,12 @@ export function createAccount(ports: AccountPorts) {
   get('/account/security/totp', security.showSetup);
   post('/account/security/totp', security.enrol);
   post('/account/security/totp/remove', security.remove);
+  for (const kind of ['email', 'sms'] as const) {
+    get(`/account/security/${kind}`, codes[kind].show);
+    post(`/account/security/${kind}`, codes[kind].send);
+    post(`/account/security/${kind}/confirm`, codes[kind].confirm);
+    post(`/account/security/${kind}/remove`, codes[kind].remove);
+  }
   post('/account/security/recovery-codes', security.reissue);
   get('/account/passkeys', passkeys.show);
   post('/account/passkeys', passkeys.add);
@@ -106,6 +116,8 @@ export function createAccount(ports: AccountPorts) {
   get('/account/settings', settings.show);
   post('/account/settings', settings.save);
 
+  get('/account/recovery', recoveryLink.show);
+  post('/account/recovery', recoveryLink.use);
   get('/account/not-me', notMe.show);
   post('/account/not-me', notMe.lock);
   // A Well-Known URL for Changing Passwords: where password managers send people.

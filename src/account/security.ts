@@ -11,14 +11,23 @@ const setup = '/account/security/totp';
 
 /** Password, app, recovery codes. What could lock the owner out, or another in, asks for a fresh sign-in. */
 export function createSecurityPages(ports: AccountPorts, guard: SignedInGuard) {
-  const { factors, secondFactors, totp, present } = ports;
+  const { factors, secondFactors, codeFactors, totp, present } = ports;
   const fresh = { fresh: true, back: home };
 
   return {
     show: asSelf(guard, async (ctx, { user }) => {
       const held = await factors.of(user.id);
-      const mayRemove = factors.mayGoWithout(user) || held.passkeys > 0;
-      present.page(ctx, securityPage({ ...held, totp: await totp.of(user.id), mayRemove, done: doneOf(ctx) }));
+      const several = [held.totp, held.email, held.sms, held.passkeys > 0].filter(Boolean).length > 1;
+      const mayRemove = several || (await factors.mayGoWithout(user));
+      const set = await codeFactors.of(user.id);
+      const codes = (['email', 'sms'] as const).flatMap((kind) => {
+        const there = set.find((factor) => factor.kind === kind);
+        if (there) return [{ kind, since: there.createdAt, usedAt: there.usedAt, destination: there.number }];
+        return codeFactors.offered.includes(kind) ? [{ kind }] : [];
+      });
+      const { password, passkeys, recoveryCodes } = held;
+      const model = { password, passkeys, recoveryCodes, codes, mayRemove, totp: await totp.of(user.id) };
+      present.page(ctx, securityPage({ ...model, done: doneOf(ctx) }));
     }),
 
     showSetup: asSelf(
@@ -60,7 +69,7 @@ export function createSecurityPages(ports: AccountPorts, guard: SignedInGuard) {
     remove: asSelf(
       guard,
       async (ctx, { user }) => {
-        await secondFactors.removeTotp(user, whenceOf(ctx, present.locale(ctx)));
+        await secondFactors.remove(user, 'totp', whenceOf(ctx, present.locale(ctx)));
         goTo(ctx, `${home}?done=totp_removed`);
       },
       fresh,

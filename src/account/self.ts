@@ -37,7 +37,7 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
   return {
     overview: asSelf(guard, async (ctx, { user }) => {
       const held = await factors.of(user.id);
-      const secondFactor = held.totp || held.passkeys > 0;
+      const secondFactor = held.totp || held.email || held.sms || held.passkeys > 0;
       present.page(
         ctx,
         overviewPage({

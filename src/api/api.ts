@@ -10,6 +10,7 @@ import { openApi } from './openapi.ts';
 import type { ApiPorts } from './ports.ts';
 import { referencePage } from './reference.ts';
 import type { Route } from './route.ts';
+import { administratorRoutes } from './routes/administrators.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { directoryRoutes } from './routes/directory.ts';
 import { historyRoutes } from './routes/history.ts';
@@ -34,6 +35,7 @@ export function createApi(ports: ApiPorts): Api {
   const idempotency = createIdempotency(ports);
   const routes: Route[] = [
     peopleRoutes,
+    administratorRoutes,
     settingsRoutes,
     sessionRoutes,
     historyRoutes,

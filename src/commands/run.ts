@@ -6,11 +6,20 @@ import { startEmbedded } from '../platform/db/index.ts';
 import { createLog, Refusal } from '../platform/index.ts';
 import { clientCommands } from './clients.ts';
 import { type Command, Usage } from './command.ts';
+import { fieldCommands } from './fields.ts';
 import { houseCommands } from './house.ts';
+import { organisationCommands } from './organisations.ts';
 import { transferCommands } from './transfer.ts';
 import { userCommands } from './users.ts';
 
-const commands: Command[] = [...clientCommands, ...userCommands, ...transferCommands, ...houseCommands];
+const commands: Command[] = [
+  ...clientCommands,
+  ...userCommands,
+  ...fieldCommands,
+  ...organisationCommands,
+  ...transferCommands,
+  ...houseCommands,
+];
 
 const help = (): string =>
   [

@@ -87,14 +87,43 @@ export const userCommands: Command[] = [
   {
     name: 'user reset-second-factor',
     usage: '<email or id> [--reason TEXT]',
-    about: 'take away a lost authenticator app with its recovery codes; ends the sessions and tells the owner',
+    about:
+      'take away a lost app, codes by letter and SMS, and recovery codes at once; ends the sessions, tells the owner',
     options: { reason: { type: 'string' } },
     async run(context) {
       const user = await found(context);
       const { secondFactors } = (await context.app()).ports;
       const reason = (context.values.reason as string | undefined) ?? by.reason;
-      const removed = await secondFactors.resetTotp(user, { actor: by.actor, reason });
-      return { result: { removed }, lines: [removed ? 'the app is removed' : 'there was no app'] };
+      const removed = await secondFactors.reset(user, { actor: by.actor, reason });
+      return {
+        result: { removed },
+        lines: [removed ? 'the second factors are removed' : 'there was no second factor'],
+      };
+    },
+  },
+  {
+    name: 'user recovery-link',
+    usage: '<email or id> [--reason TEXT] [--cancel]',
+    about:
+      'make a one-time link for who has lost every second factor; it works after a waiting period, its owner is told',
+    options: { reason: { type: 'string' }, cancel: { type: 'boolean' } },
+    async run(context) {
+      const user = await found(context);
+      const { recoveryLinks } = (await context.app()).ports;
+      const reason = (context.values.reason as string | undefined) ?? by.reason;
+      if (context.values.cancel) {
+        const cancelled = await recoveryLinks.cancel(user.id, { actor: by.actor, reason });
+        return { result: { cancelled }, lines: [cancelled ? 'the link is cancelled' : 'there was no link'] };
+      }
+      const { link, worksFrom, expiresAt } = await recoveryLinks.issue({
+        userId: user.id,
+        by: { actor: by.actor, reason },
+      });
+      const [from, until] = [worksFrom, expiresAt].map((date) => date.toISOString());
+      return {
+        result: { link, worksFrom: from, expiresAt: until },
+        lines: [link, `works from ${from} until ${until}`],
+      };
     },
   },
   ...moves.map(

@@ -16,7 +16,8 @@ const isKey = (method: string): boolean => method === 'hwk' || method === 'swk';
 
 function isMultiFactor(amr: readonly string[]): boolean {
   const hasKey = amr.some(isKey);
-  return (hasKey && (amr.includes('user') || amr.includes('pwd'))) || (amr.includes('pwd') && amr.includes('otp'));
+  const hasCode = amr.includes('otp') || amr.includes('sms');
+  return (hasKey && (amr.includes('user') || amr.includes('pwd'))) || (amr.includes('pwd') && hasCode);
 }
 
 /** What was proved, as tokens name it: with `mfa` where it adds up to that. @param proved RFC 8176 values */

@@ -32,6 +32,18 @@ const defaults = {
   codes: guesses(60, 15 * minutes),
   /** Codes typed in on the page for devices: each guess could meet anybody's device (RFC 8628, section 5.1). */
   userCodes: guesses(10, 15 * minutes),
+  /** Codes for the second factor by letter, for an account. */
+  codesByLetter: nuisances(10, hours),
+  /** Text messages: to a number … */
+  smsToNumber: guesses(5, hours),
+  /** … for an account … */
+  smsToAccount: guesses(10, 24 * hours),
+  /** … asked for from an address … */
+  smsFromAddress: guesses(10, hours),
+  /** … to all numbers that begin alike (country and carrier) … */
+  smsToPrefix: guesses(30, hours),
+  /** … and in a day, altogether. Closed while they cannot be counted: they cost money. */
+  smsPerDay: guesses(1_000, 24 * hours),
   /** Wrong client secrets, assertions and certificates from one address. */
   clientFailures: guesses(50, 5 * minutes),
 } as const;

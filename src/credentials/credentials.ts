@@ -1,3 +1,5 @@
+import type { Events } from '../events/index.ts';
+import type { Sms } from '../mail/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
@@ -6,6 +8,7 @@ import { createFormerAddresses } from '../users/index.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { type Captcha, type CaptchaSettings, createCaptcha } from './captcha.ts';
+import { type CodeFactors, createCodeFactors } from './code-factors.ts';
 import { createEmailChanges, type EmailChanges } from './email-changes.ts';
 import { createFactors, type Factors } from './factors.ts';
 import type { Links, Ports } from './journeys.ts';
@@ -17,10 +20,14 @@ import { createPasswords, type Passwords } from './passwords.ts';
 import { createPasswordPolicy, type PasswordPolicy } from './policy.ts';
 import { createProofs, type Proofs } from './proofs.ts';
 import { createRecoveryCodes } from './recovery-codes.ts';
+import { createRecoveryLinks, type RecoveryLinks } from './recovery-links.ts';
 import { createRegistration, type Registration } from './registration.ts';
 import { createRememberedDevices, type RememberedDevices } from './remembered-devices.ts';
 import { createResets, type Resets } from './resets.ts';
+import { createPlaces } from './risk/places.ts';
+import { createRisk, type Risk } from './risk/risk.ts';
 import { createSecondFactors, type SecondFactors } from './second-factors.ts';
+import { createSentCodes } from './sent-codes.ts';
 import { createTotp, type Totp } from './totp.ts';
 import { createVerification, type Verification } from './verification.ts';
 
@@ -43,6 +50,9 @@ export interface Credentials {
   /** What people have, and which of it is asked of whom. */
   factors: Factors;
   secondFactors: SecondFactors;
+  codeFactors: CodeFactors;
+  recoveryLinks: RecoveryLinks;
+  risk: Risk;
   notices: Notices;
   /** Removes what has expired; call it every hour or so. */
   tidy(): Promise<void>;
@@ -52,7 +62,17 @@ export interface Credentials {
 
 type Needed = Pick<
   Settings,
-  'issuer' | 'branding' | 'passwords' | 'passkeys' | 'tokens' | 'captcha' | 'limits' | 'registration' | 'mfa'
+  | 'issuer'
+  | 'branding'
+  | 'passwords'
+  | 'passkeys'
+  | 'tokens'
+  | 'captcha'
+  | 'limits'
+  | 'registration'
+  | 'mfa'
+  | 'sms'
+  | 'risk'
 >;
 
 /** How long an invitation is good, in seconds: people are on holiday. */
@@ -83,6 +103,15 @@ export function createCredentials(
     vault: Vault;
     log: Log;
     settings: Needed;
+    events: Pick<Events, 'record' | 'history'>;
+    /** The groups somebody is in, for those whose people must have a second factor. */
+    groupsOf: (accountId: string) => Promise<{ id: string; displayName: string }[]>;
+    /** Others who demand a second factor of somebody. */
+    demands?: readonly ((accountId: string) => Promise<boolean>)[];
+    /** Absent where no text message can be sent. */
+    sms?: Pick<Sms, 'send'> | undefined;
+    /** The sentence of a text message with a code. */
+    codeText?: (locale: string, code: string) => string;
     fetch?: typeof globalThis.fetch;
     links?: Links;
     evenAnswer?: number;
@@ -113,6 +142,8 @@ export function createCredentials(
       rpName: settings.branding.name,
       origins: [settings.issuer, ...settings.passkeys.relatedOrigins],
       allowedAaguids: settings.passkeys.allowedAaguids,
+      metadata: settings.passkeys.metadata,
+      metadataRoot: settings.passkeys.metadataRoot,
     },
     tell: (...notice) => notices.tell(...notice),
     hasOtherWayIn: passwords.has,
@@ -123,7 +154,30 @@ export function createCredentials(
   const totp = createTotp({ ...ground, issuer: settings.branding.name });
   const recoveryCodes = createRecoveryCodes(ground);
   const rememberedDevices = createRememberedDevices({ ...ground, seconds: settings.mfa.rememberDevice });
-  const factors = createFactors({ ...ground, rememberedDevices, administrators: settings.mfa.administrators });
+  const factors = createFactors({
+    ...ground,
+    rememberedDevices,
+    administrators: settings.mfa.administrators,
+    groups: settings.mfa.groups,
+  });
+  const codes = createSentCodes({ ...ground, seconds: settings.mfa.codeLife });
+  const codeFactors = createCodeFactors({
+    ...ground,
+    budgets,
+    codes,
+    sms: ground.sms,
+    textOf: ground.codeText ?? ((_, code) => code),
+    settings: {
+      emailCodes: settings.mfa.emailCodes,
+      countries: settings.sms.countries,
+      host: new URL(settings.issuer).hostname,
+    },
+  });
+  const risk = createRisk({
+    ...ground,
+    places: createPlaces({ table: settings.risk.table, networks: settings.risk.networksTable, log: ground.log }),
+    settings: settings.risk,
+  });
   const notices = createNotices({
     ...ground,
     passwords,
@@ -137,10 +191,19 @@ export function createCredentials(
     ...ground,
     budgets,
     totp,
+    codeFactors,
     recoveryCodes,
     rememberedDevices,
     factors,
     notices,
+  });
+  const recoveryLinks = createRecoveryLinks({
+    ...ground,
+    notices,
+    secondFactors,
+    links,
+    wait: settings.mfa.recoveryWait,
+    life: settings.mfa.recoveryLife,
   });
   const ports: Ports = {
     ...ground,
@@ -188,12 +251,17 @@ export function createCredentials(
     rememberedDevices,
     factors,
     secondFactors,
+    codeFactors,
+    recoveryLinks,
+    risk,
     notices,
     async tidy() {
       while ((await proofs.sweep()) > 0);
       await rememberedDevices.tidy();
       await notices.tidy();
       await formerAddresses.tidy();
+      await codes.tidy();
+      await recoveryLinks.tidy();
     },
     close: () => passwords.close(),
   };
@@ -228,6 +296,7 @@ function linksOf(issuer: string): Links {
     forgot: () => to('/account/forgot'),
     notMe: (token) => to('/account/not-me', { token }),
     changeEmail: (token) => to('/account/email/confirm', { token }),
+    recovery: (token) => to('/account/recovery', { token }),
     undoEmail: (token) => to('/account/email/undo', { token }),
   };
 }

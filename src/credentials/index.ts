@@ -10,10 +10,17 @@ export type { Budgets } from './budgets.ts';
 export { type Captcha, type CaptchaKind, type CaptchaSettings, createCaptcha } from './captcha.ts';
 export type { CaptchaChallenge } from './captcha-provider.ts';
 export { widgetHosts } from './captcha-siteverify.ts';
+export type { CodeFactor, CodeFactors } from './code-factors.ts';
 export { type Credentials, createCredentials } from './credentials.ts';
 export { deviceLife } from './devices.ts';
 export type { EmailChanges } from './email-changes.ts';
-export type { Factors, FactorsHeld, MissingFactor } from './factors.ts';
+export {
+  type Factors,
+  type FactorsHeld,
+  type MissingFactor,
+  type SecondFactorKind,
+  secondFactorKinds,
+} from './factors.ts';
 export type { ForeignKey } from './foreign/family.ts';
 export { type KeycloakCredential, keycloakHash } from './foreign/keycloak.ts';
 export { firebaseHash } from './foreign/scrypt.ts';
@@ -36,9 +43,12 @@ export {
   type PasswordPolicySettings,
 } from './policy.ts';
 export { createProofs, type IssuedProof, type Proof, type ProofPurpose, type Proofs } from './proofs.ts';
+export type { RecoveryLink, RecoveryLinks } from './recovery-links.ts';
 export type { Profile, Registration } from './registration.ts';
-export type { RememberedDevice, RememberedDevices } from './remembered-devices.ts';
+export { type RememberedDevice, type RememberedDevices, rememberedCookieName } from './remembered-devices.ts';
 export type { Resets } from './resets.ts';
-export type { SecondFactors, Whence } from './second-factors.ts';
+export type { Assessment as RiskAssessment, Risk } from './risk/risk.ts';
+export type { CodeProof, SecondFactors, Whence } from './second-factors.ts';
+export type { CodeKind } from './sent-codes.ts';
 export type { Totp, TotpSetup } from './totp.ts';
 export type { Verification } from './verification.ts';

@@ -29,6 +29,7 @@ export interface Links {
   notMe(token: string): string;
   changeEmail(token: string): string;
   undoEmail(token: string): string;
+  recovery(token: string): string;
 }
 
 /** The browser and the person at the other end, as far as letters and the journal need them. */

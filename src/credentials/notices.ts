@@ -100,6 +100,11 @@ export function createNotices(deps: {
     await deps.proofs.revoke(userId);
     await deps.rememberedDevices.forgetAll(userId);
     await deps.recoveryCodes.remove(userId, { since });
+    // An administrator may have been talked into it.
+    await db.query('update recovery_link set cancelled_at = $2 where account_id = $1 and used_at is null', [
+      userId,
+      clock.now(),
+    ]);
     const passkeys = await db.query<{ id: string }>(
       'delete from passkey where user_id = $1 and created_at >= $2 returning id',
       [userId, since],

@@ -58,7 +58,8 @@ export function createPasswordChanges(ports: Ports): PasswordChanges {
       }
       await attempts.succeeded(reservation);
       // A stolen password alone must not end the owner's sessions either.
-      if (!session && (await ports.factors.of(userId)).totp) {
+      const { totp, email, sms } = await ports.factors.of(userId);
+      if (!session && (totp || email || sms)) {
         throw new Refusal('password.second_factor', { kind: 'unauthenticated' });
       }
       const next = await prepared(user, password);

@@ -29,6 +29,10 @@ export interface RememberedDevices {
   readonly seconds: number;
 }
 
+/** Of the browser's cookie. */
+export const rememberedCookieName = (issuer: string): string =>
+  issuer.startsWith('https:') ? '__Host-remembered' : 'remembered';
+
 /** People sharing one browser who are remembered in it. */
 const most = 5;
 const tokensOf = (cookie = ''): string[] =>

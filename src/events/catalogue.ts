@@ -45,6 +45,9 @@ export interface Catalogue {
   'credential.reset_requested': null;
   'credential.reset_completed': null;
   'credential.verification_requested': null;
+  'credential.recovery_link_issued': { worksFrom: string };
+  'credential.recovery_link_used': null;
+  'credential.recovery_link_cancelled': null;
   'credential.locked': { kind: string; until?: string };
   'credential.unlocked': { kind: string };
 
@@ -52,6 +55,8 @@ export interface Catalogue {
   'signin.succeeded': { methods: string[]; acr?: string; newDevice?: boolean };
   'signin.failed': { method: string; why: string };
   'signin.refused': { why: string };
+  /** The circumstances asked for more than usual, or were refused; `signals` are what was unusual. */
+  'signin.risk': { verdict: string; rule: string; signals: string[] };
   'signin.registration_refused': { why: string };
   'session.started': { session: string };
   'session.ended': { session?: string; why: string; count?: number };
@@ -116,6 +121,7 @@ export interface Catalogue {
   'key.erased': { kid: string; alg: string };
   'secret.resealed': { keys: number; messages: number };
   'letter.undeliverable': { letter: string };
+  'sms.undeliverable': { why: string };
   'setup.link_issued': null;
   'setup.completed': null;
   'settings.changed': { fields: string[] };

@@ -27,6 +27,8 @@ export function parseAddress(text: string): string | undefined {
 export const addressKey = (address: string): string => {
   const folded = address.trim().normalize('NFKC').toLowerCase();
   const at = folded.lastIndexOf('@');
+  // A telephone number, in development's mailbox.
+  if (at < 0) return folded;
   return `${folded.slice(0, at + 1)}${domainToASCII(folded.slice(at + 1))}`;
 };
 

@@ -13,6 +13,8 @@ export interface Letters {
   'address-taken': { link: string };
   /** To the address that was given up; `minutes`: for how long it can be taken back. */
   'address-changed': { when: Date; link: string; minutes: number };
+  /** The second step of a sign-in, or of setting it up. */
+  'signin-code': { code: string; minutes: number; ip: string; device: string };
   /** Someone asked for a new password. */
   'reset-password': Proof;
   /** An administrator made the account. */
@@ -36,6 +38,14 @@ export type SecurityNotice =
   | 'passkey-removed'
   | 'recovery-codes-issued'
   | 'recovery-code-used'
+  | 'email-codes-added'
+  | 'email-codes-removed'
+  | 'sms-codes-added'
+  | 'sms-codes-removed'
+  | 'signin-refused'
+  | 'recovery-link-issued'
+  | 'recovery-link-works'
+  | 'recovery-link-used'
   | 'new-device';
 
 export type LetterName = keyof Letters;

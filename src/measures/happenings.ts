@@ -12,6 +12,10 @@ export function countEvents(metrics: Metrics): (event: Event) => void {
   const refusals = metrics.counter('signin_refusals_total', 'Sign-ins refused although all was proved, by reason.', [
     'why',
   ]);
+  const risks = metrics.counter('signin_risks_total', 'Sign-ins whose circumstances asked for more, or were refused.', [
+    'verdict',
+    'rule',
+  ]);
   const registrations = metrics.counter('registrations_total', 'Accounts that people opened for themselves.');
   const registrationRefusals = metrics.counter('registration_refusals_total', 'Registrations refused, by reason.', [
     'why',
@@ -25,6 +29,7 @@ export function countEvents(metrics: Metrics): (event: Event) => void {
     'signin.succeeded': ({ methods }) => signins({ methods: methods.toSorted().join('+') || 'none' }),
     'signin.failed': ({ method, why }) => failures({ method, why }),
     'signin.refused': ({ why }) => refusals({ why }),
+    'signin.risk': ({ verdict, rule }) => risks({ verdict, rule }),
     'user.registered': () => registrations(),
     'signin.registration_refused': ({ why }) => registrationRefusals({ why }),
     'credential.added': factor('added'),

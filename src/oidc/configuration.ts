@@ -9,7 +9,7 @@ import { type FeaturePorts, features } from './features.ts';
 import { organisationIn } from './organisations.ts';
 import { bodyLimits, createFetch } from './outbound.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
-import { createPrompts } from './prompts.ts';
+import { createPrompts, type SessionSuffices } from './prompts.ts';
 
 export interface ConfigurationPorts extends FeaturePorts {
   adapter: (model: string) => Adapter;
@@ -23,6 +23,7 @@ export interface ConfigurationPorts extends FeaturePorts {
   findAccount: Configuration['findAccount'];
   loadExistingGrant: Configuration['loadExistingGrant'];
   renderError: Configuration['renderError'];
+  suffices: SessionSuffices;
   /** Adds to a JWT access token what introspection needs to find it by. */
   jwtCustomizer: NonNullable<NonNullable<Configuration['formats']>['customizers']>['jwt'];
   /** Whether the origin may read answers in a browser: it is that of one of the client's redirect URIs. */
@@ -193,7 +194,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
     },
 
     interactions: {
-      policy: createPrompts(),
+      policy: createPrompts(ports.suffices),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,
     },
     fetch: createFetch(settings.outbound),

@@ -32,6 +32,7 @@ import { type CertificateOf, createCertificateOf } from './mutual-tls.ts';
 import type { OrganisationRequests } from './organisations.ts';
 import type { PairwiseIdentifier } from './pairwise.ts';
 import { postedRequests } from './posted.ts';
+import type { SessionSuffices } from './prompts.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
 import { refuseLateReplays } from './replays.ts';
 import type { Screens } from './screens.ts';
@@ -68,6 +69,8 @@ export interface OidcPorts {
   /** Who answers at introspection and revocation once the client is known. */
   tokenEndpoints: (provider: Provider) => TokenEndpoints;
   jwtCustomizer: ConfigurationPorts['jwtCustomizer'];
+  /** Whether a session is enough for what is demanded of its person. */
+  suffices: SessionSuffices;
   measure?: ProtocolMeasure | undefined;
 }
 
@@ -112,6 +115,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     findAccount: forEngine(createFindAccount(ports) as never),
     tokenFacts: forEngine(ports.tokenFacts),
     loadExistingGrant: forEngine(loadExistingGrant),
+    suffices: forEngine(ports.suffices as never),
     renderError: ports.screens.error,
     corsOrigin: (_ctx: Context, origin: string, client: { redirectUris?: string[] }) =>
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),

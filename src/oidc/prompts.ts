@@ -31,6 +31,15 @@ function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
 }
 
 /**
+ * Whether a session is enough for what is demanded of its person, whatever the application asks: a session may be older than
+ * the demand. It is asked for at every request, so it has to be quick while nothing is demanded.
+ */
+export type SessionSuffices = (
+  ctx: KoaContextWithOIDC,
+  session: { userId: string; acr: string | undefined },
+) => Promise<boolean>;
+
+/**
  * Why we ask the person anything, in the order in which the reasons count. The engine turns each unmet reason into a
  * question at `/signin`, or into its error for `prompt=none`.
  *
@@ -40,7 +49,7 @@ function refuseUnknownAcr(ctx: KoaContextWithOIDC): boolean {
  * 4. `organization`: they are in several, and the application wants one and named none.
  * 5. `consent`: something was asked for that they have not allowed.
  */
-export function createPrompts() {
+export function createPrompts(suffices: SessionSuffices = async () => true) {
   const policy = base();
 
   const login = policy.get('login')!;
@@ -76,6 +85,12 @@ export function createPrompts() {
     ),
   );
 
+  login.checks.add(
+    new Check('person_mfa', 'the person must prove two factors', unmet, async (ctx) => {
+      const { accountId, acr } = ctx.oidc.session ?? {};
+      return accountId !== undefined && !(await suffices(ctx, { userId: accountId, acr }));
+    }),
+  );
   for (const check of policyChecks()) login.checks.add(check);
 
   policy.add(new Prompt({ name: 'create', requestable: true }), 0);

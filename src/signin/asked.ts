@@ -17,7 +17,7 @@ function acrClaim(claims: unknown): { essential?: boolean; value?: string; value
 }
 
 /** Why the engine asks somebody who is signed in only for more than they have proved. */
-const moreOnly = new Set(['acr_values', 'essential_acr', 'client_mfa', 'organization_mfa']);
+const moreOnly = new Set(['acr_values', 'essential_acr', 'client_mfa', 'organization_mfa', 'person_mfa']);
 
 export const stepsUp = ({ name, reasons }: { name: string; reasons: string[] }): boolean =>
   name === 'login' && reasons.length > 0 && reasons.every((reason) => moreOnly.has(reason));

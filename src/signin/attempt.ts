@@ -13,6 +13,10 @@ export interface Attempt {
   proved: string[];
   /** When the password that was proved had been set: once there is another, nothing is proved any more. */
   passwordSince?: string | undefined;
+  /** The first factor was proved by the mailbox (a new password by letter): a code sent there proves nothing more. */
+  mailbox?: boolean | undefined;
+  /** What the circumstances ask for, as they were when the first factor was proved. */
+  risk?: 'step_up' | 'refuse' | undefined;
   /** The second factor need not be asked for in this browser for a while. */
   rememberDevice?: boolean;
   /** Recovery codes just made, until the person has seen them. */

@@ -1,29 +1,63 @@
+import type { SecondFactorKind } from '../credentials/index.ts';
+import type { FieldSpec } from '../platform/form.ts';
 import { inGroups, qrCode } from '../platform/qr.ts';
-import { at, type Common, codeField, shown } from './pages.ts';
+import { at, type Common, codeField, maskAddress, maskNumber, shown } from './pages.ts';
 
 /** What the second factor shows on its way; the account pages have their own around the same partials. */
 
-/**
- * A code from the app. POST /signin/:uid/totp {code, remember_device?}
- * @param input.days for which a device can be remembered; without it the box is not there
- */
-export function totpPage(
-  input: Common & { identifier: string; recovery: boolean; passkey: boolean; days?: number | undefined },
+/** Whose sign-in it is, and what would do instead. */
+interface Ways {
+  identifier: string;
+  recovery: boolean;
+  others: readonly SecondFactorKind[];
+  /** For which a device can be remembered; without it the box is not there. */
+  days?: number | undefined;
+}
+
+const waysOut = ({ uid, identifier, recovery, others }: Common & Ways) => ({
+  identifier,
+  change: at(uid, '/identifier'),
+  ways: [
+    ...others.map((kind) => ({ href: at(uid, `/${kind}`), label: `signin.others.${kind}` })),
+    ...(recovery ? [{ href: at(uid, '/recovery'), label: 'signin.others.recovery' }] : []),
+  ],
+});
+
+const rememberFields = (days: number | undefined): FieldSpec[] =>
+  days
+    ? [
+        {
+          name: 'remember_device',
+          type: 'checkbox',
+          required: true,
+          label: 'label.remember_device',
+          labelParams: { days },
+        },
+      ]
+    : [];
+
+/** A code that was sent. POST /signin/:uid/sms|email-code {code, remember_device?}; again: POST …/send {} */
+export function sentCodePage(
+  input: Common & Ways & { kind: 'email' | 'sms'; destination: string; minutes: number; sent?: boolean },
 ) {
-  const remember = {
-    name: 'remember_device',
-    type: 'checkbox' as const,
-    required: true,
-    label: 'label.remember_device',
-  };
-  const fields = [codeField, ...(input.days ? [{ ...remember, labelParams: { days: input.days } }] : [])];
+  const path = input.kind === 'sms' ? '/sms' : '/email-code';
+  const page = shown('sent-code', input, [codeField, ...rememberFields(input.days)], path);
   return {
-    ...shown('totp', input, fields),
-    identifier: input.identifier,
-    change: at(input.uid, '/identifier'),
-    ...(input.recovery ? { recovery: at(input.uid, '/recovery') } : {}),
-    ...(input.passkey ? { passkey: at(input.uid, '/passkey') } : {}),
+    ...page,
+    title: `signin.${input.kind}.title`,
+    languageUrl: at(input.uid, path),
+    kind: input.kind,
+    destination: input.kind === 'sms' ? maskNumber(input.destination) : maskAddress(input.destination),
+    minutes: input.minutes,
+    sent: Boolean(input.sent),
+    again: at(input.uid, `${path}/send`),
+    ...waysOut(input),
   };
+}
+
+/** A code from the app. POST /signin/:uid/totp {code, remember_device?} */
+export function totpPage(input: Common & Ways) {
+  return { ...shown('totp', input, [codeField, ...rememberFields(input.days)]), ...waysOut(input) };
 }
 
 /** One of the ten on paper. POST /signin/:uid/recovery {code} */
@@ -41,7 +75,7 @@ export function recoveryPage(input: Common & { identifier: string }) {
     ...shown('recovery', input, [code]),
     identifier: input.identifier,
     change: at(input.uid, '/identifier'),
-    totp: at(input.uid, '/totp'),
+    back: at(input.uid, ''),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { MissingFactor } from '../credentials/index.ts';
+import type { MissingFactor, SecondFactorKind } from '../credentials/index.ts';
 import { allows, type OrganisationPolicy, type User } from '../users/index.ts';
 import type { Attempt } from './attempt.ts';
 
@@ -9,10 +9,12 @@ import type { Attempt } from './attempt.ts';
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
  *              │   ▲  └───▶ passkey ───┤                                       │
- *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ recovery ──▶ new-password ──▶├──▶ (passkey-offer) ──▶ done
+ *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ sms ⇄ email-code ⇄ passkey   │
+ *              │                       │    └▶ recovery ──▶ new-password ──────▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
  *             forgot ──▶ reset-sent ──▶ reset ──▶ as after the password ───────┘        done ──▶ the engine resumes
  *
+ *  risk: step_up asks for a second factor whatever the person has; refuse ends it where it looks like a wrong proof
  *  step-up: what the session proved stands, and the flow begins at the missing factor
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
@@ -31,6 +33,8 @@ export type Step =
   | 'passkey-offer'
   | 'totp'
   | 'recovery'
+  | 'sms'
+  | 'email-code'
   | 'totp-setup'
   | 'recovery-codes'
   | 'register'
@@ -55,6 +59,8 @@ export interface Situation {
   user?: Pick<User, 'state' | 'mayHold'> | undefined;
   /** What this sign-in must still prove beside what it has, as `credentials` judges it. */
   missing?: MissingFactor | undefined;
+  /** What would do in place of {@link missing}. */
+  choices?: readonly SecondFactorKind[] | undefined;
   /** How the organisation of the request, or of the address, wants its people to sign in. */
   policy?: Pick<OrganisationPolicy, 'methods'> | undefined;
 }
@@ -79,6 +85,7 @@ function whatTheAccountNeeds(
   policy: Situation['policy'],
 ): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
+  if (attempt.risk === 'refuse') return 'refused';
   // Whatever was proved in a way that is not allowed proves nothing.
   if (!allowsWay(policy, ...attempt.proved)) return 'ways';
   // Before the new password: who has only stolen the old one must not get to choose it.
@@ -101,6 +108,8 @@ const provingWho: readonly Step[] = [
   'passkey',
   'totp',
   'recovery',
+  'sms',
+  'email-code',
   'register',
   'verify',
   'forgot',
@@ -119,6 +128,8 @@ export function mayEnter(step: Step, situation: Situation): boolean {
   if (step === due) return true;
   // "Not you?" where one is asked to agree.
   if (due === 'consent' || due === 'organization') return step === 'accounts' && situation.signedIn;
-  if (step === 'recovery') return due === 'totp';
+  // Recovery codes stand in for what gives codes, and any factor for any other.
+  if (step === 'recovery') return due === 'totp' || due === 'sms' || due === 'email-code';
+  if (situation.missing === due && situation.choices?.some((choice) => choice === step)) return true;
   return turnings.includes(step) && provingWho.includes(due);
 }

@@ -37,6 +37,8 @@ export interface Interaction {
   /** The account of the attempt, or of the session, if anything of it is proved. */
   user(): Promise<User | undefined>;
   mayEnter(step: Step): Promise<boolean>;
+  /** What the flow would ask next. */
+  due(): Promise<Step>;
   /** Keeps the attempt without going anywhere. */
   keep(): Promise<void>;
   /** Keeps the attempt and sends the person to the step that the flow decides. */
@@ -126,6 +128,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     policy,
     user: async () => (attempt.userId ? users.byId(attempt.userId) : undefined),
     mayEnter: async (step) => mayEnter(step, await situation()),
+    due: async () => next(await situation()),
     keep: () => store.save(uid, attempt),
     async advance() {
       const step = next(await situation());
@@ -140,7 +143,10 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     },
     async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
-      interaction.restart({ identifier: attempt.identifier, userId, proved: methods, passwordSince, remember });
+      // What the circumstances were, and what the mailbox has proved, is of this person and this attempt.
+      const { mailbox, risk } = attempt.userId === userId ? attempt : {};
+      const proved = { identifier: attempt.identifier, userId, proved: methods, passwordSince, remember };
+      interaction.restart({ ...proved, mailbox, risk });
     },
     async finish(result) {
       await store.end(uid);
@@ -168,15 +174,19 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     const { proved } = attempt;
     const device = remembered.read(ctx);
     const { mfa, ...rules } = await policy();
+    const { mailbox } = attempt;
+    const risky = attempt.risk === 'step_up';
+    const missing =
+      user && proved.length > 0
+        ? await ports.factors.missing({ user, proved, requested, demanded: demanded || mfa, device, mailbox, risky })
+        : undefined;
     return {
       prompt: prompt.name,
       signedIn: session?.accountId !== undefined,
       attempt,
       user,
-      missing:
-        user && proved.length > 0
-          ? await ports.factors.missing({ user, proved, requested, demanded: demanded || mfa, device })
-          : undefined,
+      missing,
+      choices: user && missing ? await ports.factors.choices(user.id, { mailbox }) : [],
       policy: rules,
     };
   };

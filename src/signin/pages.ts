@@ -394,3 +394,6 @@ export function maskAddress(address: string): string {
   const last = name.length > 3 ? name.at(-1) : '';
   return `${name[0]}•••${last}${address.slice(split)}`;
 }
+
+/** +442079460018 → ••• 18: the owner knows which, nobody else does. */
+export const maskNumber = (number: string): string => `••• ${number.slice(-2)}`;

@@ -3,6 +3,7 @@ import type { Clients, ResourceServers } from '../clients/index.ts';
 import type {
   Attempts,
   Captcha,
+  CodeFactors,
   Factors,
   Notices,
   Passkeys,
@@ -12,6 +13,7 @@ import type {
   Registration,
   RememberedDevices,
   Resets,
+  Risk,
   SecondFactors,
   Verification,
 } from '../credentials/index.ts';
@@ -19,6 +21,7 @@ import type { Events } from '../events/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Sessions } from '../sessions/index.ts';
+import type { Trickle } from '../transfer/index.ts';
 import type { Fields, Organisations, Users } from '../users/index.ts';
 
 /** What the consent prompt found missing. */
@@ -48,6 +51,8 @@ export interface SigninPorts {
   passwords: Passwords;
   passkeys: Passkeys;
   policy: PasswordPolicy;
+  /** Absent where nobody comes from an older system. */
+  trickle?: Trickle | undefined;
   attempts: Attempts;
   registration: Registration;
   verification: Verification;
@@ -55,6 +60,8 @@ export interface SigninPorts {
   passwordChanges: PasswordChanges;
   factors: Factors;
   secondFactors: SecondFactors;
+  codeFactors: CodeFactors;
+  risk: Risk;
   rememberedDevices: RememberedDevices;
   notices: Notices;
   captcha: Captcha;

@@ -18,9 +18,11 @@ import { createPasskeyOfferStep } from './steps/passkey-offer.ts';
 import { createPasswordStep } from './steps/password.ts';
 import { createRecoveryStep } from './steps/recovery.ts';
 import { recoveryCodesStep } from './steps/recovery-codes.ts';
+import { refusedStep } from './steps/refused.ts';
 import { createRegisterStep } from './steps/register.ts';
 import { createResetStep } from './steps/reset.ts';
 import { createResetSentStep } from './steps/reset-sent.ts';
+import { createSentCodeStep } from './steps/sent-code.ts';
 import type { StepHandler } from './steps/step.ts';
 import { createTotpStep } from './steps/totp.ts';
 import { createTotpSetupStep } from './steps/totp-setup.ts';
@@ -35,7 +37,7 @@ import { createWaysStep } from './steps/ways.ts';
  * | GET  | /signin/:uid              | what is asked now |
  * | GET  | /signin/:uid/:step        | shows a step, if the flow allows it now |
  * | POST | /signin/:uid/:step        | answers it |
- * | POST | /signin/:uid/verify/send  | sends the letter again |
+ * | POST | /signin/:uid/verify/send, …/sms/send, …/email-code/send | sends it again |
  * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
@@ -47,6 +49,8 @@ export function createSignin(ports: SigninPorts) {
     complete: createComplete(ports),
   };
   const verify = createVerifyStep(signin);
+  const sms = createSentCodeStep(signin, 'sms');
+  const emailCode = createSentCodeStep(signin, 'email');
   const passkey = createPasskeyStep(signin);
   const passkeyOffer = createPasskeyOfferStep(signin);
   const steps: Partial<Record<Step, StepHandler>> = {
@@ -63,6 +67,9 @@ export function createSignin(ports: SigninPorts) {
     'new-password': createNewPasswordStep(signin),
     totp: createTotpStep(signin),
     recovery: createRecoveryStep(signin),
+    sms,
+    'email-code': emailCode,
+    refused: refusedStep,
     'totp-setup': createTotpSetupStep(signin),
     'recovery-codes': recoveryCodesStep,
     ways: createWaysStep(signin),
@@ -104,13 +111,17 @@ export function createSignin(ports: SigninPorts) {
       interaction.finish({ error: 'access_denied', error_description: 'the person turned back' }),
     ),
   );
-  router.post(
-    '/verify/send',
-    csrf.guard,
-    within(async (interaction) =>
-      (await interaction.mayEnter('verify')) ? verify.send(interaction) : interaction.advance(),
-    ),
-  );
+  for (const [step, { send }] of [
+    ['verify', verify],
+    ['sms', sms],
+    ['email-code', emailCode],
+  ] as const) {
+    router.post(
+      `/${step}/send`,
+      csrf.guard,
+      within(async (interaction) => ((await interaction.mayEnter(step)) ? send(interaction) : interaction.advance())),
+    );
+  }
   for (const [step, { options }] of [
     ['passkey', passkey],
     ['passkey-offer', passkeyOffer],

@@ -7,3 +7,5 @@ export type { ExportOptions } from './export.ts';
 export { type ImportOptions, importOptions } from './options.ts';
 export { sourceNames } from './sources/index.ts';
 export { createTransfer, importKind, readOptions, type Transfer } from './transfer.ts';
+export { createOldSystem, type OldSystemSettings } from './trickle/old-system.ts';
+export { createTrickle, type Trickle } from './trickle/trickle.ts';

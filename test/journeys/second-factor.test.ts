@@ -216,7 +216,7 @@ describe('a second factor', () => {
     view = await other.submit({ password: PASSWORD });
     expect(stepOf(view)).toBe('totp');
     view = await other.click('Use a recovery code');
-    view = await other.click('Use the authenticator app');
+    view = await other.click('Back');
     view = await other.submit({ code: codeNow(secret) });
     if (stepOf(view) === 'passkey-offer') view = await other.submit({}, { button: 'later' });
     view = await agree(other, view);

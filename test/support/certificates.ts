@@ -22,7 +22,19 @@ const tlv = (tag: number, ...parts: Buffer[]): Buffer => {
 const sequence = (...parts: Buffer[]) => tlv(0x30, ...parts);
 const oid = (...bytes: number[]) => tlv(0x06, Buffer.from(bytes));
 const time = (date: Date) => tlv(0x18, Buffer.from(`${date.toISOString().replace(/[-:T]|\.\d+/g, '')}`));
-const nameOf = (common: string) => sequence(tlv(0x31, sequence(oid(0x55, 4, 3), tlv(0x0c, Buffer.from(common)))));
+const part = (kind: number, text: string) =>
+  tlv(0x31, sequence(oid(0x55, 4, kind), tlv(kind === 6 ? 0x13 : 0x0c, Buffer.from(text))));
+/** `C=SE, O=Maker, OU=Unit, CN=name`, or the common name alone. */
+const nameOf = (name: string) => {
+  const kinds: Record<string, number> = { C: 6, O: 10, OU: 11, CN: 3 };
+  if (!name.includes('=')) return sequence(part(3, name));
+  return sequence(
+    ...name.split(', ').map((each) => {
+      const [kind = 'CN', text = ''] = each.split('=');
+      return part(kinds[kind]!, text);
+    }),
+  );
+};
 const extension = (id: number, value: Buffer, critical = false) =>
   sequence(oid(0x55, 0x1d, id), ...(critical ? [tlv(0x01, Buffer.from([255]))] : []), tlv(0x04, value));
 const ecdsaWithSha256 = sequence(oid(0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2));

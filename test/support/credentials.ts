@@ -18,7 +18,9 @@ export interface SentLetter {
   token: string;
 }
 
-type Tuned = Partial<Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'passkeys' | 'registration'>>;
+type Tuned = Partial<
+  Pick<Settings, 'limits' | 'captcha' | 'passwords' | 'passkeys' | 'registration' | 'mfa' | 'sms' | 'risk'>
+>;
 
 /** The room `credentials` on a database of its own, with every room below it but `mail`, whose letters are kept. */
 export async function credentialsRoom(
@@ -48,7 +50,7 @@ export async function credentialsRoom(
     // Like the real one: sent when the transaction commits.
     send: async (letter: LetterName, { to, locale, params }: { to: string; locale: string; params: object }) => {
       const known = params as SentLetter['params'];
-      const token = new URL(known.link).searchParams.get('token') ?? '';
+      const token = known.link ? (new URL(known.link).searchParams.get('token') ?? '') : '';
       db.afterCommit(() => void letters.push({ letter, to, locale, params: known, token }));
     },
   };
@@ -57,7 +59,12 @@ export async function credentialsRoom(
     branding: { name: 'Evergreen Books', color: '#000000' },
     tokens: { verificationLink: 900, resetLink: 1800, emailUndo: 86_400 },
     registration: { mode: 'open' },
-    mfa: { administrators: 'offered', rememberDevice: 2_592_000 },
+    mfa: {
+      ...{ administrators: 'offered', groups: [], rememberDevice: 2_592_000, emailCodes: true, codeLife: 600 },
+      ...{ recoveryWait: 86_400, recoveryLife: 259_200 },
+    },
+    sms: { transport: 'mailbox', countries: ['GB', 'DE'], timeout: 10 },
+    risk: { speed: 1_000, failures: { points: 10, window: 3_600 }, rules: [] },
     captcha: { provider: 'altcha', when: 'suspicious' },
     limits: { registrationsSuspicious: { points: 1000, window: 600 } },
     passkeys: { rpId: 'localhost', relatedOrigins: [], offer: true, allowedAaguids: [] },
@@ -73,12 +80,19 @@ export async function credentialsRoom(
       ...options.settings?.passwords,
     },
   } as unknown as Settings;
+  const texts: { to: string; text: string; until: Date }[] = [];
+  const sms = {
+    send: async (message: { to: string; text: string; until: Date }) => db.afterCommit(() => void texts.push(message)),
+  };
+  const groups: Record<string, { id: string; displayName: string }[]> = {};
   const room = createCredentials({
+    ...{ sms, groupsOf: async (id: string) => groups[id] ?? [] },
+    codeText: (locale, code) => `${code} (${locale})`,
     ...{ db, clock, log, vault, limits, settings, users, sessions: watched, events, mail, evenAnswer },
   });
   return {
     ...room,
-    ...{ db, url: database.url, vault, clock, limits, events, users, mail, letters, ended },
+    ...{ db, url: database.url, vault, clock, limits, events, users, mail, letters, ended, texts, groups },
     async stop() {
       await room.close();
       await db.close();

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Koa from 'koa';
+import { codesConfirmPage, codesSetupPage, recoveryLinkPage } from '../../src/account/codes-pages.ts';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from '../../src/account/email-pages.ts';
 import { invitationPage, organisationsPage } from '../../src/account/organisation-pages.ts';
 import * as own from '../../src/account/own-pages.ts';
@@ -169,12 +170,23 @@ const models: Record<string, { page: string }> = {
   done: signin.donePage({ client, back: 'https://billing.example/' }),
   'done-plain': signin.donePage({}),
 
-  totp: factor.totpPage({ ...base, identifier: email, recovery: true, passkey: true, days: 30 }),
+  totp: factor.totpPage({ ...base, identifier: email, recovery: true, others: ['passkey', 'sms'], days: 30 }),
+  'sent-code-sms': factor.sentCodePage({
+    ...base,
+    ...{ kind: 'sms', destination: '+442079460018', minutes: 10, identifier: email, recovery: true, days: 30 },
+    others: ['email-code'],
+    sent: true,
+  }),
+  'sent-code-email': factor.sentCodePage({
+    ...base,
+    ...{ kind: 'email', destination: long, minutes: 10, identifier: long, recovery: false, others: [] },
+    problems: [{ field: 'code', code: 'code.refused' }],
+  }),
   'totp-refused': factor.totpPage({
     ...base,
     identifier: long,
     recovery: true,
-    passkey: false,
+    others: [],
     problems: [{ field: 'code', code: 'totp.code_refused' }],
   }),
   recovery: factor.recoveryPage({ ...base, identifier: email }),
@@ -277,6 +289,10 @@ const models: Record<string, { page: string }> = {
     password: true,
     totp: { createdAt: when, usedAt: when },
     recoveryCodes: 9,
+    codes: [
+      { kind: 'email', since: when },
+      { kind: 'sms', since: when, usedAt: when, destination: '+442079460018' },
+    ],
     passkeys: 2,
     mayRemove: true,
     done: 'totp_added',
@@ -285,6 +301,7 @@ const models: Record<string, { page: string }> = {
     password: false,
     totp: undefined,
     recoveryCodes: 0,
+    codes: [{ kind: 'email' }, { kind: 'sms' }],
     passkeys: 1,
     mayRemove: true,
   }),
@@ -292,9 +309,22 @@ const models: Record<string, { page: string }> = {
     password: true,
     totp: { createdAt: when, usedAt: undefined },
     recoveryCodes: 0,
+    codes: [],
     passkeys: 0,
     mayRemove: false,
   }),
+  'own-codes-sms': codesSetupPage({ kind: 'sms', email, problems: [{ field: 'phone_number', code: 'phone.invalid' }] }),
+  'own-codes-email': codesSetupPage({ kind: 'email', email: long }),
+  'own-codes-confirm': codesConfirmPage({
+    kind: 'email',
+    destination: long,
+    minutes: 10,
+    problem: { field: 'code', code: 'code.refused' },
+  }),
+  'recovery-link': recoveryLinkPage({ state: 'ask', token: 't', worksFrom: when }),
+  'recovery-link-waiting': recoveryLinkPage({ state: 'waiting', token: 't', worksFrom: when }),
+  'recovery-link-done': recoveryLinkPage({ state: 'done' }),
+  'recovery-link-expired': recoveryLinkPage({ state: 'expired' }),
   'own-totp': own.totpPage({ setup: appSetup, problems: [{ field: 'code', code: 'totp.setup_expired' }] }),
   'own-codes': own.codesPage({ codes }),
   'own-sessions': own.sessionsPage({
@@ -492,6 +522,7 @@ export const letters: Record<string, Params> = {
     link: 'https://id.acme.example/account/not-me?token=abc',
   },
   'change-address': { code: '118204', link: 'https://id.acme.example/account/email/confirm?token=abc', minutes: 1440 },
+  'signin-code': { code: '118204', minutes: 10, ip: '203.0.113.7', device: 'Firefox, Linux' },
   'address-taken': { link: 'https://id.acme.example/account/forgot' },
   'address-changed': { when, link: 'https://id.acme.example/account/email/undo?token=abc', minutes: 20_160 },
   welcome: { link: 'https://id.acme.example/' },

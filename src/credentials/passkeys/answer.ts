@@ -46,7 +46,11 @@ export interface Answer<Response> {
 function read<Response>(shape: z.ZodType, posted: string): Answer<Response> {
   try {
     const response = shape.parse(JSON.parse(posted)) as { response: { clientDataJSON: string } };
-    const { challenge } = JSON.parse(Buffer.from(response.response.clientDataJSON, 'base64url').toString());
+    const { challenge, crossOrigin } = JSON.parse(
+      Buffer.from(response.response.clientDataJSON, 'base64url').toString(),
+    );
+    // Our pages are shown in no frame (sections 7.1 and 7.2: the relying party says whether it expects to be).
+    if (crossOrigin === true) throw new Error('cross-origin');
     return { response: response as Response, challenge: z.string().parse(challenge) };
   } catch (cause) {
     throw new Refusal('passkey.refused', { kind: 'invalid', cause });

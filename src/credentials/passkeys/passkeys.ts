@@ -38,7 +38,7 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
         ) as Uint8Array<ArrayBuffer>,
         timeout,
         // Attestation is asked for only where it decides something: it tells the make of a person's device.
-        attestationType: settings.allowedAaguids.length > 0 ? 'direct' : 'none',
+        attestationType: settings.allowedAaguids.length > 0 || settings.metadata ? 'direct' : 'none',
         excludeCredentials: known.map(({ credentialId, transports }) => ({
           id: credentialId,
           transports: [...transports],

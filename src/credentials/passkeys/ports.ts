@@ -19,6 +19,10 @@ export interface PasskeySettings {
   origins: readonly string[];
   /** Kinds of authenticators that may be registered; all of them when empty. */
   allowedAaguids: readonly string[];
+  /** A BLOB of the FIDO Metadata Service: only kinds it vouches for may be registered. */
+  metadata?: string | undefined;
+  /** The authority it is signed under, if not the FIDO Alliance’s. */
+  metadataRoot?: string | undefined;
 }
 
 /** Where somebody asks from, for the journal and the notice. */
@@ -83,7 +87,7 @@ export interface PasskeyPorts {
   events: Pick<Events, 'record'>;
   limits: Limits;
   budgets: Pick<Budgets, 'signinAddress'>;
-  log: Pick<Log, 'warn'>;
+  log: Log;
   settings: PasskeySettings;
   users: Pick<Users, 'byId'>;
   /** Tells the owner, in the open transaction. */

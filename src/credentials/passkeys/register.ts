@@ -4,6 +4,7 @@ import { newId, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { readCreated } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
+import type { Metadata } from './metadata.ts';
 import { algorithms, type PasskeyPorts, type Passkeys } from './ports.ts';
 import { providerOf } from './providers.ts';
 import type { PasskeyStore } from './store.ts';
@@ -15,7 +16,16 @@ const most = 50;
 export function createRegister(
   ports: PasskeyPorts & { store: PasskeyStore; challenges: ReturnType<typeof createChallenges> },
 ): Passkeys['register'] {
-  const { db, clock, events, users, tell, store, challenges, settings } = ports;
+  const { db, clock, events, log, users, tell, store, challenges, settings } = ports;
+  const { metadata: file, metadataRoot: root } = settings;
+  let loading: Promise<Metadata> | undefined;
+
+  /** Loaded with the first registration, where it is wanted at all. */
+  const metadata = async (): Promise<Metadata | undefined> => {
+    if (!file) return undefined;
+    loading ??= import('./metadata.ts').then(({ createMetadata }) => createMetadata({ file, root, clock, log }));
+    return loading;
+  };
 
   return async ({ response: posted, scope, userId, from }) => {
     const { response, challenge } = readCreated(posted);
@@ -44,6 +54,9 @@ export function createRegister(
     const { credential, aaguid } = info;
     if (settings.allowedAaguids.length > 0 && !settings.allowedAaguids.includes(aaguid.toLowerCase()))
       throw new Refusal('passkey.kind_refused', { kind: 'invalid' });
+    const { attestationObject } = response.response;
+    const fault = await (await metadata())?.faultOf({ aaguid, attestationObject });
+    if (fault) throw new Refusal('passkey.kind_refused', { kind: 'invalid', cause: new Error(fault) });
 
     const id = newId();
     try {
@@ -61,6 +74,7 @@ export function createRegister(
           synced: info.credentialBackedUp,
           at: clock.now(),
         });
+        await db.query('delete from must_enrol where account_id = $1', [userId]);
         const name = providerOf(aaguid);
         await events.record({
           type: 'credential.added',

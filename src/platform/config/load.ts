@@ -32,7 +32,14 @@ export function loadSettings({ env, cwd }: { env: Environment; cwd: string }): S
   const tree = [...base, fromEnvironment].reduce(merge, {});
   tree.mode = mode;
   tree.data = resolve(cwd, String(tree.data));
-  for (const path of ['bootstrap', 'server.tls.cert_file', 'server.tls.key_file', 'objects.dir']) {
+  for (const path of [
+    'bootstrap',
+    'server.tls.cert_file',
+    'server.tls.key_file',
+    'objects.dir',
+    'risk.table',
+    'risk.networks_table',
+  ]) {
     const value = at(tree, path);
     if (typeof value === 'string') set(tree, path, resolve(cwd, value));
   }

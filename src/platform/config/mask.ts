@@ -5,7 +5,7 @@ const hidden = '••••••';
 
 /** The settings as they may be shown: secrets, and passwords in URLs, are left out. */
 export function maskedSettings(settings: Settings): Record<string, unknown> {
-  const { secrets, database, redis, mail, captcha, objects, tracing, sentry, ...rest } = settings;
+  const { secrets, database, redis, mail, captcha, objects, sms, tracing, sentry, trickle, ...rest } = settings;
   return {
     ...rest,
     secrets: secrets.map(() => hidden),
@@ -16,10 +16,12 @@ export function maskedSettings(settings: Settings): Record<string, unknown> {
     },
     redis: { ...redis, ...maskedUrl('url', redis.url) },
     mail: { ...mail, ...maskedUrl('smtpUrl', mail.smtpUrl) },
+    sms: { ...sms, ...(sms.token === undefined ? {} : { token: hidden }) },
     objects: {
       ...objects,
       s3: { ...objects.s3, ...(objects.s3.secretAccessKey === undefined ? {} : { secretAccessKey: hidden }) },
     },
+    trickle: { ...trickle, ...(trickle.secret === undefined ? {} : { secret: hidden }) },
     tracing: { ...tracing, headers: tracing.headers.map((header) => header.replace(/=.*$/s, `=${hidden}`)) },
     sentry: { ...sentry, ...(sentry.dsn === undefined ? {} : { dsn: hidden }) },
     captcha: { ...captcha, ...(captcha.secret === undefined ? {} : { secret: hidden }) },

@@ -72,6 +72,56 @@ const always: Rule[] = [
         s3[name] === undefined &&
         ([`objects.s3.${name}`, 'is missing', 'what the storage is reached by, or objects.store: disk'] as const),
     ),
+  ({ sms }) => [
+    ...(['url', 'user', 'token'] as const).map(
+      (name) =>
+        sms.transport === 'http' &&
+        sms[name] === undefined &&
+        ([`sms.${name}`, 'is missing', 'the one your provider gave you, or sms.transport: none'] as const),
+    ),
+    sms.transport === 'http' &&
+      (sms.from === undefined) === (sms.messaging_service === undefined) && [
+        'sms.from',
+        sms.from === undefined ? 'is missing' : 'is set, and sms.messaging_service as well',
+        'one of the two',
+      ],
+    // Who lets anybody have messages sent anywhere pays for those who earn by it.
+    sms.transport === 'http' &&
+      sms.countries.length === 0 && ['sms.countries', 'is empty', 'the countries your people’s numbers are of'],
+  ],
+  ({ passkeys }) =>
+    (['metadata', 'metadata_root'] as const).map((name) => {
+      const file = passkeys[name];
+      return (
+        file !== undefined &&
+        !isReadable(file) &&
+        ([`passkeys.${name}`, `names ${file}, which cannot be read`, 'a file that this user may read'] as const)
+      );
+    }),
+  ({ risk }) => [
+    ...(['table', 'networks_table'] as const).map((name) => {
+      const file = risk[name];
+      return (
+        file !== undefined &&
+        !isReadable(file) &&
+        ([`risk.${name}`, `names ${file}, which cannot be read`, 'a file that this user may read'] as const)
+      );
+    }),
+    risk.table === undefined &&
+      risk.rules.some(({ when }) => when.includes('new_country') || when.includes('impossible_speed')) && [
+        'risk.table',
+        'is missing, and a rule asks where somebody is',
+        'a table in MaxMind’s format, or rules without new_country and impossible_speed',
+      ],
+  ],
+  ({ trickle: { url, secret } }) => [
+    url !== undefined &&
+      (secret?.length ?? 0) < 16 && [
+        'trickle.secret',
+        secret === undefined ? 'is missing' : 'is short',
+        'at least 16 characters that the old system knows as well',
+      ],
+  ],
   ({ registration, branding }) => [
     registration.terms === 'required' &&
       branding.terms_url === undefined && [
@@ -130,6 +180,14 @@ const always: Rule[] = [
 const randomSecret = 'random text, as from: openssl rand -base64 48';
 
 const production: Rule[] = [
+  ({ trickle: { url } }) => [
+    url?.startsWith('http:') === true &&
+      !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(url).hostname) && [
+        'trickle.url',
+        'would carry passwords in the clear',
+        'an address that begins with https://',
+      ],
+  ],
   ({ issuer }) => [
     issuer.startsWith('http:') && [
       'issuer',
@@ -150,6 +208,9 @@ const production: Rule[] = [
     ],
   ],
   ({ demo }) => [demo.enabled && ['demo.enabled', 'is true: the demo application is only for development', 'false']],
+  ({ sms }) => [
+    sms.transport === 'mailbox' && ['sms.transport', 'is mailbox, which is only for development', 'http, or none'],
+  ],
   ({ mail }) => [
     mail.smtp_url === undefined && [
       'mail.smtp_url',

@@ -209,15 +209,75 @@ export const schema = section('All settings', {
       'a list of AAGUIDs',
     ).describe(
       'The only kinds of authenticators that may be registered, by AAGUID; empty for all. Attestation is asked for ' +
-        'when there are any; what an authenticator says of itself is not checked against a list of manufacturers',
+        'when there are any; without passkeys.metadata, what an authenticator says of itself is believed',
     ),
+    metadata: text(4_096)
+      .optional()
+      .describe(
+        'A BLOB of the FIDO Metadata Service (from https://mds3.fidoalliance.org), read anew when it is replaced: only ' +
+          'authenticators whose attestation leads to a certificate in it may be registered. Passkeys of phones and ' +
+          'password managers have none',
+      ),
+    metadata_root: text(4_096)
+      .optional()
+      .describe('The authority the BLOB is signed under, PEM; default: the FIDO Alliance’s'),
   }),
 
   mfa: section('The second factor', {
     administrators: choice('required', 'offered').describe(
       'Whether administrators must have one: those without enrol while they sign in',
     ),
+    groups: list(text(256), 'a list of names or ids of groups').describe(
+      'Groups whose people must have one, by name or id, those in groups of theirs included',
+    ),
+    email_codes: yes().describe('Whether people may have codes sent to their address as second factor'),
+    code_life: duration(60, 1_800).describe('How long a code that was sent is good'),
+    recovery_wait: duration(0, 30 * 86_400).describe(
+      'How long a recovery link of an administrator does nothing, while its owner is told and can stop it',
+    ),
+    recovery_life: duration(600, 30 * 86_400).describe('How long it works after that'),
     remember_device: duration(60).describe('How long a device that its owner wants remembered is not asked for it'),
+  }),
+
+  sms: section('Text messages, for codes', {
+    transport: choice('none', 'http', 'mailbox').describe(
+      'http: a provider that speaks as Twilio does; mailbox: development’s; none: nobody can have codes by SMS',
+    ),
+    url: url('https:', 'http:')
+      .optional()
+      .describe('Where messages are made, as https://api.twilio.com/2010-04-01/Accounts/AC…/Messages.json'),
+    user: text(200).optional().describe('The account or key that asks'),
+    token: text(400).optional().describe('Its secret'),
+    from: text(40).optional().describe('The number or name to send from …'),
+    messaging_service: text(64).optional().describe('… or the service that picks one (MessagingServiceSid)'),
+    countries: list(
+      z.string({ error: 'a country as DE' }).regex(/^[A-Z]{2}$/, 'a country as DE'),
+      'a list of countries, as DE, AT',
+    ).describe('The only countries that messages are sent to (ISO 3166-1); http needs at least one'),
+    timeout: duration(1, 60).describe('After which a call is given up'),
+  }),
+
+  risk: section('What is unusual about a sign-in, and what then', {
+    table: text(4_096).optional().describe('A table of countries or cities in MaxMind’s format (.mmdb)'),
+    networks_table: text(4_096).optional().describe('A table of networks (ASN) in the same format'),
+    speed: whole(100, 100_000).describe('Kilometres an hour between two sign-ins that nobody travels'),
+    failures: budget('Wrong proofs since the last right one that are many'),
+    rules: z
+      .array(
+        section('A rule', {
+          name: text(60).optional().describe('As the journal and the figures call it'),
+          when: list(
+            choice('new_device', 'new_network', 'new_country', 'impossible_speed', 'many_failures'),
+            'a list of new_device, new_network, new_country, impossible_speed, many_failures',
+          ).describe('All of these are so'),
+          from: list(addressRange(), 'a list of addresses or ranges')
+            .optional()
+            .describe('The address is one of these'),
+          verdict: choice('allow', 'step_up', 'refuse').describe('What happens'),
+        }),
+        { error: 'a list of rules with when and verdict' },
+      )
+      .describe('The first that fits decides; where none does, the sign-in is allowed'),
   }),
 
   sessions: section('How long a browser stays signed in', {
@@ -280,6 +340,12 @@ export const schema = section('All settings', {
     letters_from_address: budget('The same, asked for from an address'),
     codes: budget('Codes and links tried from an address, right or wrong'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
+    codes_by_letter: budget('Codes for the second factor by letter, for an account'),
+    sms_to_number: budget('Text messages to a number'),
+    sms_to_account: budget('Text messages for an account'),
+    sms_from_address: budget('Text messages asked for from an address'),
+    sms_to_prefix: budget('Text messages to numbers that begin with the same six digits'),
+    sms_per_day: budget('Text messages altogether'),
     client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
     scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
@@ -319,6 +385,14 @@ export const schema = section('All settings', {
 
   imports: section('Files of people that are brought in', {
     max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
+  }),
+
+  trickle: section('The system that people come from, asked at their first sign-in here; see docs/guides/import.md', {
+    url: url('https:', 'http:').optional().describe('Where it is asked; without one nobody is'),
+    auth: choice('bearer', 'hmac').describe('How it knows us: by the secret itself, or by a signature made with it'),
+    secret: text(400).optional().describe('What it knows us by'),
+    timeout: duration(1, 30).describe('After which it is taken for a no'),
+    trust_email: yes().describe('Whether an address it has let in counts as proved'),
   }),
 
   demo: section('The demo application, in development', {

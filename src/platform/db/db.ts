@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
 import { CompiledQuery, type ControlledTransaction } from 'kysely';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { Log } from '../log.ts';
 import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
@@ -65,7 +65,6 @@ export async function createDb(options: {
     logger: (message) => options.log.debug(message),
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
-  pool.on('connect', plannedForRequests);
   if (isTracing()) traceStatements(pool);
   const open = new AsyncLocalStorage<OpenTransaction>();
 
@@ -135,12 +134,7 @@ export async function createDb(options: {
  * A request wants a row or a page of them: starting workers or a compiler takes longer than that. And pages are in memory
  * or on a disk without a head, where one is as near as the next.
  */
-function plannedForRequests(client: { query(sql: string): Promise<unknown> }): void {
-  // A connection that breaks at once says so to whoever asks for something.
-  client
-    .query('set jit = off; set max_parallel_workers_per_gather = 0; set random_page_cost = 1.1')
-    .catch(() => undefined);
-}
+const plannedForRequests = 'set jit = off; set max_parallel_workers_per_gather = 0; set random_page_cost = 1.1';
 
 /** A socket folder in the URL (`?host=/path`) is something pg knows and MikroORM's URL reader does not. */
 function poolOptions({ url, answerWithin }: { url: string; answerWithin?: number }): Record<string, unknown> {
@@ -148,6 +142,7 @@ function poolOptions({ url, answerWithin }: { url: string; answerWithin?: number
     connectionString: url,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    onConnect: (client: ClientBase) => client.query(plannedForRequests),
     ...(answerWithin ? { query_timeout: answerWithin * 1_000 } : {}),
   };
 }

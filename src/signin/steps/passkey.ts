@@ -2,6 +2,7 @@ import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
 import { passkeyPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
+import { createRiskCheck } from '../risk.ts';
 import { identifierModel } from './identifier.ts';
 import type { StepHandler } from './step.ts';
 
@@ -15,6 +16,7 @@ export const passkeyScope = ({ uid }: Pick<Interaction, 'uid'>): string => `sign
  */
 export function createPasskeyStep(ports: SigninPorts) {
   const { users, passkeys, events } = ports;
+  const isRefused = createRiskCheck(ports);
   const isSecond = ({ attempt }: Interaction) => attempt.proved.length > 0 && attempt.userId !== undefined;
 
   const page = (interaction: Interaction, more: object) =>
@@ -66,6 +68,11 @@ export function createPasskeyStep(ports: SigninPorts) {
         attempt.identifier = user.email ?? undefined;
         const remember = Boolean(form.remember) || attempt.remember;
         await interaction.proved(userId, { methods: [...already, ...methods], remember });
+        if (already.length === 0 && (await isRefused(interaction, userId))) {
+          interaction.restart({ remember: attempt.remember });
+          await interaction.keep();
+          return await refuse(interaction, 'passkey.refused', userId);
+        }
       } catch (error) {
         if (!(error instanceof Refusal) || !error.code.startsWith('passkey.')) throw error;
         const { credential } = error.details as { credential?: string };

@@ -3,6 +3,7 @@ import type { Interaction } from '../interaction.ts';
 import { createMayOffer } from '../later.ts';
 import { limitedPage, passwordPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
+import { createRiskCheck } from '../risk.ts';
 import { most, type StepHandler } from './step.ts';
 
 /**
@@ -10,9 +11,10 @@ import { most, type StepHandler } from './step.ts';
  * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep(ports: SigninPorts): StepHandler {
-  const { settings, users, passwords, attempts, events } = ports;
+  const { settings, users, passwords, attempts, events, trickle } = ports;
   const device = deviceCookie(settings);
   const mayOffer = createMayOffer(ports);
+  const isRefused = createRiskCheck(ports);
 
   const page = (interaction: Interaction, more: object = {}) =>
     passwordPage({
@@ -48,7 +50,7 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         });
       }
 
-      const user = await users.byEmail(identifier);
+      let user = await users.byEmail(identifier);
       const reservation = await attempts.before({ identifier, ip: ctx.ip, userId: user?.id, device: device.read(ctx) });
       if (!reservation.allowed) {
         const { retryAfter } = reservation;
@@ -58,9 +60,18 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         });
       }
       let right = false;
-      const since = await passwords.changedAt(user?.id);
+      const began = performance.now();
+      let since = await passwords.changedAt(user?.id);
       try {
         right = await passwords.check(user?.id, password);
+        const arrived = right
+          ? undefined
+          : await trickle?.ask({ identifier, password, user, ip: ctx.ip, since: began });
+        if (arrived) {
+          user = arrived;
+          right = true;
+          since = await passwords.changedAt(arrived.id);
+        }
       } catch (error) {
         // Not looked at after all (the hashing queue is full, the store is away): it costs nothing.
         await attempts.succeeded(reservation);
@@ -70,9 +81,18 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
+      if (!user.isStopped()) {
+        const { identifier: typedIn, remember } = attempt;
+        await interaction.proved(user.id, { since, remember: form.remember !== undefined || remember });
+        if (await isRefused(interaction, user.id)) {
+          await attempts.failed(reservation);
+          interaction.restart({ identifier: typedIn, remember });
+          await interaction.keep();
+          return refuse(interaction, 'credential.wrong', user.id);
+        }
+      }
       await attempts.succeeded(reservation);
       if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
-      await interaction.proved(user.id, { since, remember: form.remember !== undefined || attempt.remember });
       if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
       await interaction.advance();
     },

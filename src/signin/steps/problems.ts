@@ -13,6 +13,7 @@ const fieldOf: [RegExp, string][] = [
   [/^password\./, 'password'],
   [/^user\.email_/, 'email'],
   [/^(proof|totp|recovery)\.code_/, 'code'],
+  [/^code\.refused$/, 'code'],
   [/^totp\.setup_/, 'code'],
   [/^captcha\./, 'captcha'],
 ];

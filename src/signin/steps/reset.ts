@@ -28,6 +28,7 @@ export function createResetStep({ resets, policy }: SigninPorts): StepHandler {
           locale: interaction.locale,
         });
         await interaction.proved(userId);
+        attempt.mailbox = true;
       } catch (error) {
         return interaction.show(page(interaction, { problems: [problemOf(error, policy)] }), { status: 422 });
       }

@@ -2,26 +2,25 @@ import { deviceCookie } from '../device.ts';
 import { totpPage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
 import type { SigninPorts } from '../ports.ts';
+import { otherWays } from './other-ways.ts';
 import { problemOf, whence } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';
 
 /** Prove it once more, by a code of the app. */
 export function createTotpStep(ports: SigninPorts): StepHandler {
-  const { settings, secondFactors, factors, policy } = ports;
+  const { settings, secondFactors, policy } = ports;
   const device = deviceCookie(settings);
   const days = Math.floor(settings.mfa.rememberDevice / 86_400);
 
   const page = async (interaction: Interaction, more: object = {}) => {
     const { uid, client, attempt } = interaction;
-    const { recoveryCodes, passkeys } = await factors.of(attempt.userId!);
     return totpPage({
       uid,
       client,
       identifier: attempt.identifier ?? '',
-      recovery: recoveryCodes > 0,
-      passkey: passkeys > 0,
-      // Where the application itself asks, remembering would spare nothing.
-      days: interaction.asksForMore ? undefined : days,
+      ...(await otherWays(ports, interaction, 'totp')),
+      // Where the application itself or the risk asks, remembering would spare nothing.
+      days: interaction.asksForMore || attempt.risk === 'step_up' ? undefined : days,
       ...more,
     });
   };

@@ -85,6 +85,7 @@ export function createVerifyStep({ registration, verification, policy, settings 
     const { proved, letter } = interaction.attempt;
     const passkey = letter?.passkey === true;
     await interaction.proved(userId, { methods: proved.length > 0 ? proved : [passkey ? 'otp' : 'pwd'] });
+    interaction.attempt.mailbox = true;
     if (passkey) interaction.attempt.offer = 'passkey';
   }
 }

@@ -4,9 +4,9 @@ import type { FieldFault } from './check.ts';
 import { type Field, longest } from './definition.ts';
 
 // Custom fields on the pages that ask people: registration and profile. Their names have a prefix there, so that none
-// is taken for a field of the page's own.
+// is taken for a field of the page's own; and no dot, which readers of forms take for nesting.
 
-const prefix = 'attributes.';
+const prefix = 'attributes-';
 
 const inputs: Partial<Record<Field['type'], InputType>> = {
   text: 'textarea',

@@ -95,3 +95,17 @@ const groups = `
   insert into organisation_member (organisation_id, account_id, joined_at)
     select ('00000000-0000-7000-9000-' || lpad((n * 7919 % 199 + 1)::text, 12, '0'))::uuid, id, '2026-01-01'
     from (select id, row_number() over (order by id) as n from user_account) people where n % 2 = 0`;
+
+export const groupId = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+export const organisationId = (n: number) => `00000000-0000-7000-9000-${String(n).padStart(12, '0')}`;
+
+/** What the job learns within minutes. */
+export async function learn(pool: Pool): Promise<void> {
+  const [row] = (await pool.query('select exists (select from user_word) as known')).rows;
+  if (row.known) return;
+  await pool.query(
+    `insert into user_word select distinct word, now() from user_account,
+       regexp_split_to_table(search_text, '[^[:alpha:]]+') as word where length(word) between 3 and 30`,
+  );
+  await pool.query('analyze user_word');
+}

@@ -1,0 +1,311 @@
+/**
+ * A million people: made in minutes, then found, listed, read by SCIM and added to over HTTP, each figure beside that of a
+ * bare SQL query on the same database in the same run, in turn with it.
+ *
+ *     node bench/users.ts [--people 1000000] [--data directory, to keep them for the next run] [--rounds 300]
+ */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Pool } from 'pg';
+import { stringify } from 'yaml';
+import { createDb, migrate, startEmbedded } from '../src/platform/db/index.ts';
+import { silentLog } from '../src/platform/index.ts';
+import { groupId, learn, makePeople, organisationId } from './support/people.ts';
+import { answered, family, freePort, processorSeconds, start } from './support/processes.ts';
+
+const { values } = parseArgs({
+  options: {
+    people: { type: 'string', default: '1000000' },
+    data: { type: 'string' },
+    rounds: { type: 'string', default: '300' },
+  },
+});
+const people = Number(values.people);
+const rounds = Number(values.rounds);
+
+const home = mkdtempSync(join(tmpdir(), 'cardea-users-'));
+// As root, the database's user has to reach what lies in it.
+chmodSync(home, 0o711);
+const data = values.data ?? join(home, 'data');
+const embedded = await startEmbedded({ dataDir: data, log: silentLog, settings: { shared_buffers: '512MB' } });
+const pool = new Pool({ connectionString: embedded.url, max: 32, application_name: 'bare' });
+
+const schema = await createDb({
+  url: embedded.url,
+  entities: [],
+  migrations: new URL('../migrations', import.meta.url).pathname,
+  log: silentLog,
+});
+await migrate(schema, silentLog);
+await schema.close();
+const there = Number((await pool.query('select count(*) from user_account')).rows[0].count);
+if (there < people) {
+  const seconds = await makePeople(pool, people - there, (made) => void process.stderr.write(`… ${made} people\n`));
+  console.log(`${people} people made in ${seconds.toFixed(0)} s`);
+}
+await learn(pool);
+
+const port = await freePort();
+const issuer = `http://localhost:${port}`;
+const secret = 'the secret of the benchmark, long enough';
+const client = (client_id: string, scope: string) => ({
+  ...{ client_id, client_secret: secret, scope, grant_types: ['client_credentials'] },
+  ...{ redirect_uris: [], response_types: [] },
+});
+writeFileSync(
+  join(home, 'bootstrap.yaml'),
+  stringify({ clients: [client('api', 'users.read users.write'), client('scim', 'scim.read')] }),
+);
+writeFileSync(
+  join(home, 'settings.yaml'),
+  stringify({ demo: { enabled: false }, limits: { api_requests: { points: 1_000_000, window: '1m' } } }),
+);
+const cardea = start(process.execPath, ['src/main.ts'], {
+  ...{ PORT: String(port), CARDEA_ISSUER: issuer, CARDEA_DATA: join(home, 'cardea'), DATABASE_URL: embedded.url },
+  ...{ CARDEA_SECRET: 'for-the-benchmark-only-and-long-enough-to-be-one' },
+  ...{ CARDEA_CONFIG: join(home, 'settings.yaml'), CARDEA_BOOTSTRAP: join(home, 'bootstrap.yaml') },
+});
+
+const agent = new Agent({ keepAlive: true });
+const ask = (method: string, path: string, token: string, body?: string, type = 'application/json') =>
+  new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const headers = { authorization: token, ...(body && { 'content-type': type }) };
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      agent,
+      headers: { host: `localhost:${port}`, ...headers },
+    });
+    sent.once('error', reject).once('response', async (response) => {
+      let text = '';
+      for await (const chunk of response.setEncoding('utf8')) text += chunk;
+      resolve({ status: response.statusCode!, text });
+    });
+    sent.end(body);
+  });
+const tokenOf = async (id: string) => {
+  const basic = `Basic ${btoa(`${id}:${encodeURIComponent(secret)}`)}`;
+  const form = 'application/x-www-form-urlencoded';
+  const answer = await ask('POST', '/token', basic, 'grant_type=client_credentials', form);
+  return `Bearer ${(JSON.parse(answer.text) as { access_token: string }).access_token}`;
+};
+
+interface Case {
+  name: string;
+  /** Milliseconds within which 99 of 100 must be answered. */
+  goal: number;
+  path: (round: number) => string;
+  scim?: boolean;
+  sql: (round: number) => [string, unknown[]];
+}
+
+const columns =
+  'id, state, email, user_name, name, given_name, family_name, profile, attributes, created_at, updated_at';
+const where = (condition: string, order = 'created_at desc, id desc') =>
+  `select ${columns} from user_account u where state <> 'Deleted' and ${condition} order by ${order} limit 50`;
+const like = (word: string): [string, unknown[]] => [where(`search_text like '%' || $1 || '%'`), [word]];
+const list = (query: string) => () => `/api/admin/users?${query}`;
+const memberOf = (groups: string[]): [string, unknown[]] => [
+  where('exists (select from group_member m where m.member_id = u.id and m.group_id = any($1))'),
+  [groups],
+];
+const some = (words: string) => (round: number) => words.split(' ')[round % words.split(' ').length]!;
+const rare = (round: number) => `u${((round * 7919) % (people / 2)) * 2}`;
+const typed = some('lovelace hopper okafor virtanen perlman haddad ozturk moreau');
+const common = some('anna maria muller schmidt thomas peter smith');
+const mistyped = some('lovelase hoper kathrinne virtannen permlan jurgin');
+
+const cases: Case[] = [
+  { name: 'the first page', goal: 50, path: list(''), sql: () => [where('true'), []] },
+  { name: 'by name', goal: 50, path: list('sort=name'), sql: () => [where('true', 'sort_name, id'), []] },
+  {
+    name: 'by last sign-in',
+    goal: 50,
+    path: list('sort=-last_sign_in_at'),
+    sql: () => [where('last_sign_in_at is not null', 'last_sign_in_at desc, id desc'), []],
+  },
+  { name: 'a state', goal: 50, path: list('state=Suspended'), sql: () => [where(`state = 'Suspended'`), []] },
+  {
+    name: 'a state, by name',
+    goal: 50,
+    path: list('state=Suspended&sort=name'),
+    sql: () => [where(`state = 'Suspended'`, 'sort_name, id'), []],
+  },
+  {
+    name: 'a group of 900',
+    goal: 50,
+    path: (n) => `/api/admin/users?group=${groupId(2 + (n % 900))}`,
+    sql: (n) => memberOf([groupId(2 + (n % 900))]),
+  },
+  { name: 'a group of 100,000', goal: 50, path: list(`group=${groupId(1)}`), sql: () => memberOf([groupId(1)]) },
+  {
+    name: 'a group with 10 inside',
+    goal: 50,
+    path: list(`group=${groupId(0)}&sort=name`),
+    sql: () => memberOf(Array.from({ length: 10 }, (_, n) => groupId(2 + n))),
+  },
+  {
+    name: 'an organisation of 2,500',
+    goal: 50,
+    path: (n) => `/api/admin/users?organisation=${organisationId(1 + (n % 190))}`,
+    sql: (n) => [
+      where('exists (select from organisation_member o where o.account_id = u.id and o.organisation_id = $1)'),
+      [organisationId(1 + (n % 190))],
+    ],
+  },
+  {
+    name: 'signed in on a day',
+    goal: 50,
+    path: list('signed_in_from=2026-11-01T00:00:00Z&signed_in_to=2026-11-02T00:00:00Z'),
+    sql: () => [
+      where(`last_sign_in_at >= '2026-11-01' and last_sign_in_at < '2026-11-02'`, 'last_sign_in_at desc, id desc'),
+      [],
+    ],
+  },
+  { name: 'words many have', goal: 50, path: (n) => `/api/admin/users?q=${common(n)}`, sql: (n) => like(common(n)) },
+  {
+    name: 'words many have, by name',
+    goal: 50,
+    path: (n) => `/api/admin/users?sort=name&q=${common(n)}`,
+    sql: (n) => [where(`search_text like '%' || $1 || '%'`, 'sort_name, id'), [common(n)]],
+  },
+  { name: 'words some have', goal: 50, path: (n) => `/api/admin/users?q=${typed(n)}`, sql: (n) => like(typed(n)) },
+  { name: 'a word one has', goal: 50, path: (n) => `/api/admin/users?q=${rare(n)}`, sql: (n) => like(rare(n)) },
+  { name: 'two letters', goal: 50, path: list('q=an'), sql: () => like(' an') },
+  {
+    name: 'a family name',
+    goal: 50,
+    path: (n) => `/api/admin/users?family_name=${typed(n)}`,
+    sql: (n) => [where("search_key(family_name) = $1 and search_text like '%' || $1 || '%'"), [typed(n)]],
+  },
+  {
+    name: 'mistyped words',
+    goal: 50,
+    path: (n) => `/api/admin/users?q=${mistyped(n)}`,
+    sql: (n) => [`select ${columns} from user_account where $1 <% search_text limit 50`, [mistyped(n)]],
+  },
+  {
+    name: 'the figures',
+    goal: 50,
+    path: () => '/api/admin/users/analytics',
+    sql: () => ['select state, count(*) from user_account group by state', []],
+  },
+  {
+    name: 'SCIM userName eq',
+    goal: 5,
+    scim: true,
+    path: (n) => `/scim/v2/Users?filter=${encodeURIComponent(`userName eq "${rare(n)}"`)}`,
+    sql: (n) => [
+      `select ${columns} from user_account where coalesce(user_name_key, email_key) = $1 and state <> 'Deleted'`,
+      [rare(n)],
+    ],
+  },
+];
+
+const at = (times: number[], share: number) =>
+  times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))]!;
+const shown = (times: number[]) => `${at(times, 0.5).toFixed(1).padStart(7)} ${at(times, 0.99).toFixed(1).padStart(8)}`;
+const timed = async (times: number[], work: () => Promise<unknown>) => {
+  const from = performance.now();
+  await work();
+  times.push(performance.now() - from);
+};
+
+/** So many a second, by so many at a time, for so many seconds. */
+async function rate(parallel: number, seconds: number, work: (n: number) => Promise<unknown>): Promise<number> {
+  const from = performance.now();
+  let done = 0;
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: parallel }, async () => {
+      while (performance.now() - from < seconds * 1_000) {
+        await work(next++);
+        done++;
+      }
+    }),
+  );
+  return done / ((performance.now() - from) / 1_000);
+}
+
+/** Milliseconds of processor time so far: of our process with its part of the database, and of the bare queries'. */
+async function spent(): Promise<[number, number]> {
+  const { rows } = await pool.query<{ pid: number; bare: boolean }>(
+    `select pid, application_name = 'bare' as bare from pg_stat_activity where backend_type = 'client backend'`,
+  );
+  const of = (bare: boolean) => rows.filter((row) => row.bare === bare).map(({ pid }) => pid);
+  const seconds = [processorSeconds([...family(cardea.pid), ...of(false)]), processorSeconds(of(true))];
+  return seconds.map((value) => (value ?? Number.NaN) * 1_000) as [number, number];
+}
+
+let missed = 0;
+try {
+  await answered(port, '/health/ready', cardea);
+  const [api, scim] = [await tokenOf('api'), await tokenOf('scim')];
+  console.log(`load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds each; milliseconds\n`);
+  console.log(
+    'Processor: time of our process and of the database for it; it hardly moves with what else the machine does.\n',
+  );
+  console.log(`${''.padEnd(28)}     p50      p99  processor     SQL p50      p99  processor`);
+  for (const { name, goal, path, scim: isScim, sql } of cases) {
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    // In turn, so that what else the machine does meets both; the first three warm up.
+    let before = await spent();
+    for (let round = -3; round < rounds; round++) {
+      if (round === 0) before = await spent();
+      const [mine, its] = round < 0 ? [[], []] : [ours, theirs];
+      await timed(mine, async () => {
+        const answer = await ask('GET', path(round + 3), isScim ? scim : api);
+        if (answer.status !== 200) throw new Error(`${name}: ${answer.status} ${answer.text.slice(0, 300)}`);
+      });
+      // A query that takes seconds has said enough after a few.
+      if (its.length < 20 || at(its, 0.5) < 200) await timed(its, () => pool.query(...sql(round + 3)));
+    }
+    const after = await spent();
+    const [processor, sqlProcessor] = [after[0] - before[0], after[1] - before[1]];
+    const met = at(ours, 0.99) < goal;
+    if (!met) missed++;
+    console.log(
+      `${name.padEnd(28)} ${shown(ours)} ${(processor / ours.length).toFixed(1).padStart(10)}     ${shown(theirs)} ` +
+        `${(sqlProcessor / theirs.length).toFixed(1).padStart(10)}   ${met ? '' : `MISSED: ${goal}`}`,
+    );
+  }
+
+  const mark = Date.now().toString(36);
+  const created = await rate(32, 10, async (n) => {
+    const person = {
+      email: `${mark}.${n}@made.example`,
+      name: `Made ${n}`,
+      given_name: 'Made',
+      family_name: `No ${n}`,
+    };
+    const { status, text } = await ask('POST', '/api/admin/users', api, JSON.stringify(person));
+    if (status !== 201) throw new Error(`${status} ${text}`);
+  });
+  const inserted = await rate(32, 10, (n) =>
+    pool.query(
+      `insert into user_account (id, state, state_changed_at, email, email_key, name, created_at, updated_at)
+       values (gen_random_uuid(), 'Active', now(), $1, $1, $2, now(), now())`,
+      [`${mark}.${n}@bare.example`, `Bare ${n}`],
+    ),
+  );
+  if (created < 500) missed++;
+  console.log(
+    `\nadded ${created.toFixed(0)}/s by POST /api/admin/users, one process (goal 500${created < 500 ? ' MISSED' : ''}); ` +
+      `bare inserts ${inserted.toFixed(0)}/s; load ${loadavg()[0]!.toFixed(1)}`,
+  );
+} catch (error) {
+  console.error(error, cardea.said().slice(-2_000));
+  missed++;
+} finally {
+  agent.destroy();
+  await cardea.stop();
+  await pool.end();
+  await embedded.stop();
+  rmSync(home, { recursive: true, force: true });
+}
+process.exitCode = missed > 0 ? 1 : 0;
