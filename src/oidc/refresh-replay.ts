@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { type Clock, sha256 } from '../platform/index.ts';
-import type { Sessions } from '../sessions/index.ts';
-import { dpopKey, refuseDpopReplay, type Step, wrapGrant } from './engine-internals.ts';
+import { RefreshTokenUsed, type Sessions } from '../sessions/index.ts';
+import { dpopKey, type Step, wrapGrant } from './engine-internals.ts';
 import type { CertificateOf } from './mutual-tls.ts';
 
 interface Answer {
@@ -100,8 +100,8 @@ export function answerRetriedRefreshes(
           }
         });
         if (!refused) return;
-        // Used before: the engine looked at everything, the proof of the key included, before it found that out.
-        if (refused instanceof errors.InvalidGrant && (await answerAgain())) return;
+        // Nothing else is wrong with the request: the engine looks at the proof of the key, its replay included, before.
+        if (refused instanceof RefreshTokenUsed && (await answerAgain())) return;
         throw refused;
       },
   );

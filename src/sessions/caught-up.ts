@@ -6,25 +6,29 @@ import type { Stops } from '../platform/index.ts';
  * may come from memory. A request hears when it looks for the access token it was sent, in that same round trip.
  */
 export interface CaughtUp {
-  /** Reads a fleeting value; of a request of the engine's together with the newest stop. */
+  /** Reads an access token; of a request of the engine's together with the newest stop. */
   get(key: string): Promise<string | undefined>;
   /** Whether the request at hand has heard. */
   has(): boolean;
+  /** What the access token hangs on by which the request at hand heard. */
+  token(): { clientId: string; grantId?: string } | undefined;
 }
 
 export function createCaughtUp(stops: Stops, get: (key: string) => Promise<string | undefined>): CaughtUp {
-  const requests = new WeakSet<object>();
+  const requests = new WeakMap<object, string | undefined>();
+  const has = () => Provider.ctx !== undefined && requests.has(Provider.ctx);
   return {
     async get(key) {
       const request = Provider.ctx;
       if (!request) return get(key);
       const [value] = await stops.catchUp([key]);
-      requests.add(request);
+      requests.set(request, value);
       return value;
     },
-    has: () => {
-      const request = Provider.ctx;
-      return request !== undefined && requests.has(request);
+    has,
+    token() {
+      const value = has() ? requests.get(Provider.ctx!) : undefined;
+      return value === undefined ? undefined : JSON.parse(value);
     },
   };
 }

@@ -134,19 +134,15 @@ export function createSessionAdapter(deps: {
       return { ...kept, ...document(record), exp: kept.exp, jti: id };
     },
     async findByUid(uid) {
-      // For a token that is bound to it: account and grants are all that is looked at.
-      if (caughtUp?.has()) {
+      // For a token that is bound to it: account and grant are all that is looked at. Whether another was granted
+      // meanwhile is told by nobody, so what does not fit is looked up.
+      const token = caughtUp?.token();
+      if (token) {
         const known = await registry.standing.get(uid);
-        if (known && known.expiresAt > clock.now()) {
-          const grants = [...known.grants].map(([clientId, grantId]) => [clientId, { grantId }] as const);
+        if (known && known.expiresAt > clock.now() && known.grants.get(token.clientId) === token.grantId) {
           const { accountId, expiresAt } = known;
-          return {
-            kind: 'Session',
-            uid,
-            accountId,
-            exp: epoch(expiresAt),
-            authorizations: Object.fromEntries(grants),
-          } as AdapterPayload;
+          const authorizations = { [token.clientId]: { grantId: token.grantId } };
+          return { kind: 'Session', uid, accountId, exp: epoch(expiresAt), authorizations } as AdapterPayload;
         }
       }
       const record = await registry.find(uid);

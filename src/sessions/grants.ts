@@ -25,6 +25,9 @@ export interface GrantFacts {
   document: string;
 }
 
+/** Somebody was faster, or the use is a retry: by then the engine has looked at everything else in the request. */
+export class RefreshTokenUsed extends errors.InvalidGrant {}
+
 const none = async () => undefined;
 const epoch = (moment: string): number => Math.floor(new Date(moment).getTime() / 1000);
 const fromEpoch = (seconds: number): Date => new Date(seconds * 1000);
@@ -182,14 +185,14 @@ export function createGrants(deps: {
       const used = row?.consumed_at && !isRetry(row.consumed_at) && { consumed: epoch(row.consumed_at) };
       return row && { ...row.payload, jti: id, ...used };
     },
-    /** @throws InvalidGrant for all but the first */
+    /** @throws RefreshTokenUsed for all but the first */
     async consume(id) {
       const rows = await db.query(
         `update refresh_token set consumed_at = $2 where hash = $1 and consumed_at is null returning 1`,
         [sha256(id), clock.now()],
         'refresh-token-consume',
       );
-      if (rows.length === 0) throw new errors.InvalidGrant('refresh token already used');
+      if (rows.length === 0) throw new RefreshTokenUsed('refresh token already used');
     },
     async destroy(id) {
       await db.query(`delete from refresh_token where hash = $1`, [sha256(id)]);

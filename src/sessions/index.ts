@@ -23,6 +23,7 @@ import { createRevokedJwts } from './revoked-jwts.ts';
 import { createTokens, type StoredToken, type Tokens } from './tokens.ts';
 import { tellUnavailable } from './unavailable.ts';
 
+export { RefreshTokenUsed } from './grants.ts';
 export { StoreUnavailable } from './unavailable.ts';
 export type {
   Authorization,
