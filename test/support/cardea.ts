@@ -98,7 +98,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   const env: Record<string, string> = {
     ...(beside?.env ?? {
       CARDEA_ISSUER: `http://localhost:${port}`,
-      CARDEA_SECRET: ownSecret(),
+      CARDEA_SECRET: options.redis ? ownSecret() : 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
       CARDEA_CONFIG: join(home, 'settings.yaml'),
       CARDEA_DATA: join(home, 'data'),
     }),
