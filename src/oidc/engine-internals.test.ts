@@ -160,7 +160,7 @@ describe('clients', () => {
 
 it('the policy of prompts has the checks and the order that ours are put into', () => {
   const policy = createPrompts();
-  expect(policy.map(({ name }) => name)).toEqual(['create', 'login', 'select_account', 'consent']);
+  expect(policy.map(({ name }) => name)).toEqual(['create', 'login', 'select_account', 'organization', 'consent']);
   const reasons = [...policy.get('login')!.checks].map(({ reason }) => reason);
   expect(reasons).toEqual(
     expect.arrayContaining(['no_session', 'max_age', 'essential_acr', 'unknown_acr', 'acr_values']),
