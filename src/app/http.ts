@@ -1,0 +1,64 @@
+import type Router from '@koa/router';
+import Koa from 'koa';
+import { widgetHosts } from '../credentials/index.ts';
+import { createFront } from '../introspection/index.ts';
+import { protocolPaths, routes } from '../oidc/index.ts';
+import {
+  createTrust,
+  errorBoundary,
+  health,
+  onlyHost,
+  publicProtocol,
+  requestTrace,
+  securityHeaders,
+  trustProxies,
+} from '../platform/http/index.ts';
+import type { Telemetry } from '../platform/telemetry/index.ts';
+import { signOutThere } from '../signin/index.ts';
+import type { Domain } from './domain.ts';
+import type { Doors } from './doors.ts';
+import type { Ground } from './ground.ts';
+
+/** What a request meets, from the outside in. */
+export function createHandler(
+  ground: Ground,
+  domain: Domain,
+  doors: Doors,
+  options: { isReady: () => boolean; telemetry: Pick<Telemetry, 'requests'> | undefined },
+) {
+  const { settings, issuer, vault, db, log, measures, views } = ground;
+  const { oidc, routers, screens, api } = doors;
+  const { trusted, clientCertificateHeader: certificateHeader } = settings.proxy;
+
+  const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
+  koa.use(trustProxies({ trusted, certificateHeader, log }));
+  koa.use(publicProtocol(issuer));
+  koa.use(health({ isReady: async () => options.isReady() && (await db.query('select 1')).length === 1 }));
+  const measured = measures?.requests(pathsOf(routers));
+  if (measured) koa.use(measured.middleware);
+  if (options.telemetry?.requests) koa.use(options.telemetry.requests(pathsOf(routers)));
+  koa.use(requestTrace(log));
+  koa.use(securityHeaders({ https: issuer.startsWith('https:'), widgets: widgetHosts(settings.captcha.provider) }));
+  koa.use(errorBoundary(screens.fault));
+  koa.use(api.boundary);
+  koa.use(views.assets.middleware);
+  koa.use(onlyHost(issuer));
+  for (const router of routers) koa.use(router.routes()).use(router.allowedMethods());
+  koa.use(signOutThere({ ...domain, provider: oidc.provider }));
+  koa.use(oidc.endpoints);
+  // Whatever is thrown past the boundary is a connection's fault, not a request's.
+  koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
+
+  const path = routes.introspection;
+  return createFront(
+    { ...ground, ...doors, path, isTrusted: createTrust(trusted), measure: measured?.answered },
+    koa.callback(),
+  );
+}
+
+/** Every route there is, as the routers spell it. */
+const pathsOf = (routers: readonly Router[]): string[] => [
+  ...routers.flatMap((router) => router.stack.map(({ path }) => String(path))),
+  ...protocolPaths,
+  '/assets/:name',
+];
