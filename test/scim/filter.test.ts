@@ -108,6 +108,7 @@ describe('a filter finds', () => {
     [() => `${ENTERPRISE}:manager.value eq "${ids.Anna}" and id eq "${ids.bert}"`, [B]],
     [() => `${CARDEA}:state eq "suspended"`, [B]],
     [() => `${CARDEA}:emailVerified eq true`, [A, B]],
+    [() => `${CARDEA}:identityStatus ne "none"`, []],
     [() => `groups eq "${group.id}"`, [A, B]],
     [() => 'groups.display eq "crew"', [A, B]],
     [() => 'not (groups pr)', [C, D]],

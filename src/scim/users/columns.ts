@@ -48,6 +48,8 @@ const cardea: Record<string, Expression> = {
   emailVerified: yes('(u.email_verified_at is not null)'),
   phoneNumberVerified: yes(`coalesce((u.profile ->> 'phone_number_verified')::boolean, false)`),
   lastSignInAt: time('u.last_sign_in_at'),
+  identityStatus: text('u.identity_status'),
+  identityStatusAt: time('u.identity_status_at'),
 };
 
 /**

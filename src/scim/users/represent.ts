@@ -100,6 +100,8 @@ export function represent(
       ...(person.email !== null && { emailVerified: person.emailVerifiedAt !== null }),
       ...(person.profile.phone_number && { phoneNumberVerified: person.profile.phone_number_verified === true }),
       lastSignInAt: person.lastSignInAt && time(person.lastSignInAt),
+      identityStatus: person.identityStatus,
+      identityStatusAt: person.identityStatusAt && time(person.identityStatusAt),
     }),
     meta: {
       resourceType: 'User',
