@@ -74,7 +74,9 @@ export function represent(
   const { base, fields, groups = [] } = context;
   const resource = writablePart(person, fields);
   const name = resource.name as JsonObject | undefined;
-  const formatted = name?.formatted ?? person.name ?? [person.givenName, person.familyName].filter(Boolean).join(' ');
+  // Made of what there is for who has a name in parts; a directory that takes the name away sees none.
+  const formatted =
+    name && (name.formatted ?? person.name ?? [person.givenName, person.familyName].filter(Boolean).join(' '));
   const enterprise = resource[enterpriseSchema] as JsonObject | undefined;
   const manager = enterprise?.manager as JsonObject | undefined;
   return withoutEmpty({
