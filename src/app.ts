@@ -384,6 +384,7 @@ export async function createApp(options: {
     search,
     tally,
     tasks,
+    transfer,
   });
 
   const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];

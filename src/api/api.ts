@@ -17,6 +17,8 @@ import { historyRoutes } from './routes/history.ts';
 import { peopleRoutes } from './routes/people.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { transferRoutes } from './routes/transfer.ts';
 import { prefix, serve } from './serve.ts';
 
 export interface Api {
@@ -41,6 +43,8 @@ export function createApi(ports: ApiPorts): Api {
     historyRoutes,
     directoryRoutes,
     bulkRoutes,
+    taskRoutes,
+    transferRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;
