@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { announce } from './announce.ts';
 import type { App } from './app.ts';
 import { startDemo } from './demo.ts';
@@ -77,6 +78,9 @@ async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
   app.start();
   return async () => {
     app.drain();
+    listening.drain();
+    // A balancer hears of it by asking whether we are ready; what it sends until then is answered.
+    await sleep(settings.server.drain * 1000);
     await listening.stop(settings.server.stopPatience);
     await app.close();
   };

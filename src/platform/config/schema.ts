@@ -74,6 +74,9 @@ export const schema = section('All settings', {
         .optional()
         .describe('The authorities whose client certificates are believed (tls_client_auth), PEM; also behind a proxy'),
     }),
+    drain: duration(0, 300).describe(
+      'How long a stop still takes requests after it says that it is not ready, so that a balancer turns elsewhere first',
+    ),
     stop_patience: duration(1, 3_600).describe('How long a stop waits for running requests'),
   }),
 
@@ -381,6 +384,12 @@ export const schema = section('All settings', {
       'Whether addresses of private networks may be called (jwks_uri, logout, …)',
     ),
     timeout: duration(1, 60).describe('After which a call is given up'),
+  }),
+
+  federation: section('Sign-in through others; the providers themselves stand in the bootstrap file', {
+    endpoints: z
+      .record(z.string(), url('http:', 'https:'), { error: 'origins, each with the address that stands in for it' })
+      .describe('Stand-ins for providers whose addresses are fixed: origin → address. For tests, never in production'),
   }),
 
   imports: section('Files of people that are brought in', {

@@ -15,6 +15,7 @@ export const variables: readonly Variable[] = [
   { name: 'NODE_ENV', path: 'mode', plain: true },
   { name: 'HOST', path: 'server.host' },
   { name: 'PORT', path: 'server.port' },
+  { name: 'CARDEA_DRAIN', path: 'server.drain' },
   { name: 'TLS_CERT_FILE', path: 'server.tls.cert_file', plain: true },
   { name: 'TLS_KEY_FILE', path: 'server.tls.key_file', plain: true },
   { name: 'TLS_CLIENT_CA_FILE', path: 'server.tls.client_ca_file', plain: true },

@@ -31,6 +31,8 @@ function listenFault(error: NodeJS.ErrnoException, address: Address): Error {
 
 export interface Listening {
   port: number;
+  /** Still takes everything, and asks whoever keeps a connection to end it with the answer. */
+  drain(): void;
   /** Takes no new connections, lets every accepted request end, then resolves; at most `patience` seconds. */
   stop(patience?: number): Promise<void>;
 }
@@ -78,6 +80,9 @@ export async function listen(
 
   return {
     port: typeof address === 'object' && address ? address.port : options.port,
+    drain() {
+      stopping = true;
+    },
     async stop(patience = 20) {
       stopping = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
