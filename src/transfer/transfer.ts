@@ -1,6 +1,7 @@
 import { newId, Refusal } from '../platform/index.ts';
 import type { Task, TaskActor } from '../platform/jobs/index.ts';
 import type { By } from '../users/index.ts';
+import { createDefinitions } from './definitions.ts';
 import { createExport, type ExportOptions } from './export.ts';
 import { createImport } from './import.ts';
 import { type ImportCheckpoint, type ImportInput, type ImportOptions, importOptions } from './options.ts';
@@ -31,10 +32,11 @@ const mostImports = 20;
 
 export function createTransfer(ports: TransferPorts): Transfer {
   const { tasks, passwords, events, settings, db } = ports;
+  const definitions = createDefinitions(ports);
   const spool = createSpool({ ...ports, mostBytes: settings.imports.maxBytes });
   tasks.register<ImportInput, ImportCheckpoint>(importKind, {
     most: mostImports,
-    run: createImport(ports, spool),
+    run: createImport(ports, definitions, spool),
     progress: ({ input, checkpoint }) => (checkpoint?.offset ?? 0) / input.size,
     // What was cancelled or has failed may be gone on with for a day: until then the file stays, sealed.
     ended: async (id, state) => (state === 'done' ? spool.clear(id) : undefined),
@@ -68,7 +70,7 @@ export function createTransfer(ports: TransferPorts): Transfer {
       }
     },
     uploads: createUploads(ports, spool, inputOf, queue),
-    everybody: createExport(ports),
+    everybody: createExport({ ...ports, definitions }),
     tidy: spool.tidy,
   };
 }

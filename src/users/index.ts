@@ -22,6 +22,12 @@ export {
 export type { Belonging, Member } from './groups/members.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export {
+  createMemberships,
+  type Memberships,
+  type UnknownMemberships,
+  type WholeMemberships,
+} from './memberships.ts';
+export {
   challengeName,
   domainOf,
   type OrganisationDomain,
