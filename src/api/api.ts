@@ -13,8 +13,15 @@ import type { Route } from './route.ts';
 import { administratorRoutes } from './routes/administrators.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { directoryRoutes } from './routes/directory.ts';
+import { fieldRoutes } from './routes/fields.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { historyRoutes } from './routes/history.ts';
+import { identityRoutes } from './routes/identity.ts';
+import { membershipRoutes } from './routes/memberships.ts';
+import { organisationPeopleRoutes } from './routes/organisation-people.ts';
+import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
 import { taskRoutes } from './routes/tasks.ts';
@@ -38,13 +45,20 @@ export function createApi(ports: ApiPorts): Api {
   const routes: Route[] = [
     peopleRoutes,
     administratorRoutes,
+    identityRoutes,
     settingsRoutes,
     sessionRoutes,
     historyRoutes,
+    membershipRoutes,
     directoryRoutes,
     bulkRoutes,
     taskRoutes,
     transferRoutes,
+    groupRoutes,
+    roleRoutes,
+    organisationRoutes,
+    organisationPeopleRoutes,
+    fieldRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;

@@ -23,7 +23,7 @@ afterAll(() => stage?.stop());
 
 /** A token of an administrator who signed in with two factors. */
 async function twice(): Promise<string> {
-  const fresh = await stage.signedIn(ADMIN.email, 'users.read users.write', secret);
+  const fresh = await stage.signedIn(ADMIN.email, 'users.read users.write directory.write', secret);
   await nextStep(stage.cardea);
   return fresh;
 }

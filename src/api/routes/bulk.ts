@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { action, type BulkInput, bulkKind } from '../bulk.ts';
+import { Refusal } from '../../platform/index.ts';
+import { action, type BulkInput, bulkKind, scopesFor } from '../bulk.ts';
 import { invalid } from '../checks.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
@@ -28,12 +29,16 @@ export function bulkRoutes(ports: ApiPorts): Route[] {
       path: '/admin/users/bulk',
       ...{ section, summary: 'Change many people', scopes: ['users.write'], dangerous: true },
       details:
-        'Takes it on and answers at once; the task tells how far it is. Each person is changed on their own, and one who cannot be holds up no other.',
+        'Takes it on and answers at once; the task tells how far it is. Each person is changed on their own, and one who cannot be holds up no other. Groups take the scope `directory.write` as well.',
       body,
       bodyLimit: 1024 * 1024,
       answer: task,
       status: [202],
       async handle({ body: { action, ids, search }, caller, by }) {
+        const lacking = scopesFor(action).filter((scope) => !caller.scopes.has(scope));
+        if (lacking.length > 0) {
+          throw new Refusal('token.insufficient_scope', { kind: 'forbidden', details: { scopes: lacking } });
+        }
         if ((ids === undefined) === (search === undefined)) {
           throw invalid([{ pointer: '', code: 'value', detail: 'Either ids or search' }]);
         }

@@ -85,18 +85,16 @@ export function taskRoutes(ports: ApiPorts): Route[] {
       query: z.strictObject({ kind: text(60).optional(), state: z.enum(states).optional(), ...paging }),
       answer: pageOf(task),
       refusals: ['cursor.invalid'],
-      async handle({ query: { kind, state, limit, cursor } }) {
-        const question = ['tasks', kind ?? null, state ?? null];
-        const before = cursors.read<string>(cursor, question);
+      async handle({ query: { kind, state, limit, cursor }, caller }) {
+        const pages = cursors(caller, ['tasks', kind ?? null, state ?? null]);
+        const before = pages.after<string>(cursor);
         const found = await tasks.list({
           limit: limit + 1,
           ...(kind !== undefined && { kind }),
           ...(state !== undefined && { state }),
           ...(before !== undefined && { before }),
         });
-        const shown = found.slice(0, limit);
-        const next = found.length > limit ? cursors.write(shown.at(-1)!.id, question) : null;
-        return { body: { items: shown.map(show), next } };
+        return { body: pages.page(found, limit, show, ({ id }) => id) };
       },
     }),
     route({
@@ -146,12 +144,10 @@ export function taskRoutes(ports: ApiPorts): Route[] {
       refusals: ['task.unknown', 'cursor.invalid'],
       async handle({ params, query: { outcome, limit, cursor }, caller }) {
         await demand(params.id, caller);
-        const question = ['results', params.id, outcome ?? null];
-        const after = cursors.read<number>(cursor, question);
+        const pages = cursors(caller, ['results', params.id, outcome ?? null]);
+        const after = pages.after<number>(cursor);
         const results = await tasks.results(params.id, { after, limit: limit + 1, outcome });
-        const shown = results.slice(0, limit);
-        const next = results.length > limit ? cursors.write(shown.at(-1)!.position, question) : null;
-        return { body: { items: shown.map(showItem), next } };
+        return { body: pages.page(results, limit, showItem, ({ position }) => position) };
       },
     }),
   ];

@@ -54,7 +54,7 @@ export function transferRoutes({ transfer, tasks }: ApiPorts): Route[] {
     route({
       method: 'POST',
       path: '/admin/imports',
-      ...{ ...person, summary: 'Begin an import', dangerous: true },
+      ...{ ...person, scopes: ['users.write', 'directory.write'], summary: 'Begin an import', dangerous: true },
       details: 'Says how it is to be done. Then the file is sent in parts, and the import started.',
       body,
       answer: upload,
