@@ -1,4 +1,4 @@
-import type { AppContext } from '../platform/http/index.ts';
+import { type AppContext, readBytes } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 
 const deepest = 32;
@@ -29,7 +29,7 @@ export async function readJson(ctx: AppContext, limit: number): Promise<unknown>
  * @param limit in bytes
  * @throws Refusal `request.media_type`, `request.too_large`
  */
-export function readBytes(ctx: AppContext, limit: number): Promise<Buffer> {
+export function readOctets(ctx: AppContext, limit: number): Promise<Buffer> {
   const [type] = ctx.get('content-type').split(';');
   const encoding = ctx.get('content-encoding').toLowerCase();
   if (type!.trim().toLowerCase() !== octets || (encoding && encoding !== 'identity')) {
@@ -39,24 +39,10 @@ export function readBytes(ctx: AppContext, limit: number): Promise<Buffer> {
 }
 
 async function read(ctx: AppContext, limit: number): Promise<Buffer> {
-  const { req } = ctx;
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const tooLarge = () => new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
-  // What is announced as too large is not read at all; the connection is closed after the answer.
-  if (Number(req.headers['content-length']) > limit) {
-    ctx.set('connection', 'close');
-    throw tooLarge();
-  }
-  for await (const chunk of req) {
-    size += (chunk as Buffer).length;
-    if (size > limit) {
-      ctx.set('connection', 'close');
-      throw tooLarge();
-    }
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
+  const bytes = await readBytes(ctx.req, limit);
+  if (bytes) return bytes;
+  ctx.set('connection', 'close');
+  throw new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
 }
 
 function demandJson(ctx: AppContext): void {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AppContext } from '../platform/http/index.ts';
 import { type Budget, type Limits, Refusal } from '../platform/index.ts';
 import type { Bearer, Caller } from './bearer.ts';
-import { readBytes, readJson } from './body.ts';
+import { readJson, readOctets } from './body.ts';
 import { checked, invalid, readQuery } from './checks.ts';
 import { demandMatch } from './conditions.ts';
 import { type Idempotency, idempotencyKey, type KeptAnswer } from './idempotency.ts';
@@ -70,7 +70,7 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
       query,
       body,
       caller,
-      bytes: () => readBytes(ctx, route.takesBytes!),
+      bytes: () => readOctets(ctx, route.takesBytes!),
       by: byOf(ctx, route, caller),
       demandMatch: (version: number | string) => demandMatch(ctx, version),
       ctx,
