@@ -11,8 +11,8 @@ afterAll(() => room.stop());
 const hashOf = async (userId: string) =>
   (await room.db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash ?? '';
 
-/** Cost 11: some hundred milliseconds, which would be seen. */
-const bcrypt11 = '$2b$11$abcdefghijklmnopqrstuuxuSLL2SQC7c5xWZKbFJbNlVAfGHzGIq';
+/** Cost 10: some sixty milliseconds, which would be seen. */
+const bcrypt10 = '$2b$10$abcdefghijklmnopqrstuuxuSLL2SQC7c5xWZKbFJbNlVAfGHzGIq';
 
 describe('a password hashed by another system', () => {
   it('opens the account and is argon2id from then on', async () => {
@@ -93,7 +93,7 @@ describe('a password hashed by another system', () => {
 
   it('is not told from others by the time a wrong one takes: an imported, a native and an unknown account look the same', async () => {
     const [imported, light, native, argon] = [newId(), newId(), newId(), newId()];
-    await room.passwords.importHash(imported, bcrypt11);
+    await room.passwords.importHash(imported, bcrypt10);
     await room.passwords.importHash(
       argon,
       '$argon2id$v=19$m=8192,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc',
@@ -106,10 +106,10 @@ describe('a password hashed by another system', () => {
       return performance.now() - since;
     };
     const all = [imported, light, native, argon, undefined];
-    for (let warm = 0; warm < 3; warm++) await timed(imported);
+    for (let warm = 0; warm < 2; warm++) await timed(imported);
     const times = all.map((): number[] => []);
-    for (let round = 0; round < 3; round++) for (const [at, id] of all.entries()) times[at]!.push(await timed(id));
-    const [dear, ...others] = times.map((each) => each.sort((a, b) => a - b)[1]!);
+    for (let round = 0; round < 2; round++) for (const [at, id] of all.entries()) times[at]!.push(await timed(id));
+    const [dear, ...others] = times.map((each) => each.sort((a, b) => a - b)[0]!);
     for (const took of others) {
       expect(took).toBeGreaterThan(dear! * 0.4);
       expect(took).toBeLessThan(dear! * 2.5);
@@ -121,7 +121,7 @@ describe('a password hashed by another system', () => {
     const other = await credentialsRoom();
     const ids = Array.from({ length: 30 }, () => newId());
     for (const id of ids) await other.passwords.importHash(id, '{SSHA}0c0blFTXXNuAMHECS4uxrj3ZieMoWImr');
-    await other.passwords.importHash(ids[15]!, bcrypt11);
+    await other.passwords.importHash(ids[15]!, bcrypt10);
     const timed = async (id: string) => {
       const since = performance.now();
       await other.passwords.check(id, 'wrong');
