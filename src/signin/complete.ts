@@ -92,7 +92,7 @@ export function createComplete(ports: SigninPorts) {
       client: client.id,
       ip: ctx.ip,
       userAgent: ctx.get('user-agent'),
-      data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
+      data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(came ? { provider: came.provider } : {}) },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
     const user = await users.byId(accountId);
