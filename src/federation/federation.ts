@@ -152,7 +152,7 @@ export function createFederation(deps: {
         log.warn({ provider: provider.id, refusal: refusal.code, ...shortly(refusal.cause ?? error) }, 'a provider');
       throw new Refusal(refusal.code, {
         kind: refusal.kind,
-        details: { provider: provider.name },
+        details: { provider: provider.name, id: provider.id },
         cause: refusal.cause ?? error,
       });
     }

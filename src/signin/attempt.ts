@@ -41,8 +41,7 @@ export interface Attempt {
   came?: {
     provider: string;
     identityId?: string | undefined;
-    sid?: string | undefined;
-    idToken?: string | undefined;
+    arrival: Arrival;
     authTime?: string;
   };
   /** Somebody new from a provider, of whom something is still to be asked before there is an account. */

@@ -5,14 +5,15 @@ import { at, type Common, registrationFields, shown } from './pages.ts';
 /** A provider as its button shows it. */
 export type ProviderShown = Pick<Provider, 'id' | 'kind' | 'name' | 'logo'>;
 
-/** The buttons: POST /signin/:uid/provider {provider} */
-export const providerButtons = (uid: string, providers: readonly ProviderShown[]) =>
+/** The buttons: POST /signin/:uid/provider {provider}. @param options.alone nothing stands above them to choose instead */
+export const providerButtons = (uid: string, providers: readonly ProviderShown[], { alone = false } = {}) =>
   providers.length === 0
     ? {}
     : {
         providers: {
           action: at(uid, '/provider'),
           list: providers.map(buttonOf),
+          alone,
         },
       };
 

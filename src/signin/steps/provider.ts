@@ -32,16 +32,16 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
   ) => {
     if (!(error instanceof Refusal) || !/^(federation|account)\./.test(error.code)) throw error;
     const { ctx, client } = interaction;
+    const { provider, id = providerId } = error.details as { provider?: string; id?: string };
     await events.record({
       type: 'signin.failed',
       actor: { kind: 'anonymous' },
       subject: userId,
       client: client.id,
       ip: ctx.ip,
-      data: { method: 'fed', why: error.code, ...(providerId ? { provider: providerId } : {}) },
+      data: { method: 'fed', why: error.code, ...(id ? { provider: id } : {}) },
     });
     const { identifier, remember } = interaction.attempt;
-    const { provider } = error.details as { provider?: string };
     interaction.restart({
       identifier,
       remember,
@@ -70,15 +70,14 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     const { attempt } = interaction;
     attempt.identifier = user.email ?? arrival.email;
     await interaction.proved(user.id, { methods: federation.methodsOf(provider, arrival) });
-    const { sid, idToken, authTime } = arrival;
+    const { authTime } = arrival;
     // Whoever stole the account at the provider learns no more than that it does not work here.
     if (await isRefused(interaction, user.id))
       return refuse(interaction, 'federation.answer_refused', provider, user.id);
     attempt.came = {
       provider: provider.id,
       identityId,
-      sid,
-      idToken,
+      arrival,
       ...(provider.auth_time === 'upstream' && authTime ? { authTime: authTime.toISOString() } : {}),
     };
     // Not yet linked: that follows when everything is proved. What the identity is must not come from another attempt.
@@ -186,7 +185,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
         outcome = await federation.arrive(state, { kind: 'signin', uid: interaction.uid });
         if (!outcome) throw new Refusal('federation.over', { kind: 'invalid' });
       } catch (error) {
-        return turnBack(interaction, error, { providerId: interaction.attempt.provider });
+        return turnBack(interaction, error);
       }
       await decide(interaction, outcome);
     },

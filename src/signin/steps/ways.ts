@@ -21,7 +21,7 @@ export function createWaysStep({ settings, federation }: SigninPorts): StepHandl
           passkey: methods.includes('passkey'),
           support: settings.branding.supportUrl,
         }),
-        ...providerButtons(interaction.uid, offered),
+        ...providerButtons(interaction.uid, offered, { alone: !methods.includes('passkey') }),
       });
     },
     // Nothing is proved here: its links and buttons lead to the steps that do.
