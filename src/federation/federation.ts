@@ -221,10 +221,17 @@ export function createFederation(deps: {
         if (said) throw new ProviderSaidNo(said.slice(0, 100));
         return upstream.finish(answer, journey.departure);
       });
-      const known = await identities.find(arrival.issuer, arrival.subject);
-      const user = known && (await users.byId(known.accountId));
-      if (user && user.state !== 'Deleted') return { provider, arrival, user, identityId: known.id };
+      const linked = async (): Promise<Outcome | undefined> => {
+        const known = await identities.find(arrival.issuer, arrival.subject);
+        const user = known && (await users.byId(known.accountId));
+        return user && user.state !== 'Deleted' ? { provider, arrival, user, identityId: known.id } : undefined;
+      };
+      const before = await linked();
+      if (before) return before;
       const ours = arrival.email ? await users.byEmail(arrival.email) : undefined;
+      // An account that another tab has made of the same identity since comes with its link.
+      const since = ours && (await linked());
+      if (since) return since;
       const verdict = judge({ provider, arrival, ours, registration: settings.registration.mode });
       return { provider, arrival, verdict, ours };
     },
