@@ -7,6 +7,7 @@ import { createApi } from './api/index.ts';
 import { createClients, createResourceServers } from './clients/index.ts';
 import { createCredentialIntake, createCredentials, rememberedCookieName, widgetHosts } from './credentials/index.ts';
 import { createEventLog, createEvents, createRelay } from './events/index.ts';
+import { createFederation } from './federation/index.ts';
 import {
   createAnswer,
   createBearer,
@@ -58,6 +59,7 @@ import {
   trustProxies,
 } from './platform/http/index.ts';
 import {
+  addressKey,
   type Clock,
   connectRedis,
   createBus,
@@ -75,7 +77,7 @@ import { createViews } from './platform/views.ts';
 import { createScim, scimBudget } from './scim/index.ts';
 import { createSessions } from './sessions/index.ts';
 import { createSetup, currentBranding } from './setup/index.ts';
-import { createSignin } from './signin/index.ts';
+import { createSignin, signOutThere } from './signin/index.ts';
 import { createOldSystem, createTransfer, createTrickle } from './transfer/index.ts';
 import {
   createConsents,
@@ -213,6 +215,29 @@ export async function createApp(options: {
     codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
     groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
+    elsewhere: {
+      has: (userId) => federation.identities.hasWayIn(userId),
+      removeSince: (userId, since) => federation.identities.removeSince(userId, since),
+    },
+  });
+
+  const federation = createFederation({
+    db,
+    bus,
+    clock,
+    vault,
+    log,
+    events,
+    users,
+    fields,
+    sessions,
+    keys,
+    settings,
+    tell: (user, what, from) => credentials.notices.tell(user, what, from),
+    hasOwnWayIn: async (accountId) => {
+      const { password, passkeys } = await credentials.factors.of(accountId);
+      return password || passkeys > 0;
+    },
   });
   const transfer = createTransfer({
     ...credentials,
@@ -295,6 +320,7 @@ export async function createApp(options: {
       }),
     jwtCustomizer: withOrigin,
     measure: measures?.protocol,
+    cameBy: federation.noteSession,
   });
   const bearer = createBearer({
     issuer: settings.issuer,
@@ -323,6 +349,8 @@ export async function createApp(options: {
   });
   const signin = createSignin({
     ...credentials,
+    federation,
+    countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
     trickle,
     settings,
     provider: oidc.provider,
@@ -388,7 +416,7 @@ export async function createApp(options: {
     tasks,
   });
 
-  const doors: Router[] = [signin.router, account.router, setup.router, scim.router, api.router];
+  const doors: Router[] = [signin.router, signin.providerRouter, account.router, setup.router, scim.router, api.router];
   doors.push(home({ present, provider: oidc.provider, users }));
   if (mailbox) doors.push(createMailbox({ mailbox, present, settings }));
 
@@ -404,6 +432,7 @@ export async function createApp(options: {
   jobs.every('sessions.clean-up', 60, sessions.cleanUp);
   jobs.every('mail.tidy', 3_600, mail.tidy);
   jobs.every('events.tidy', 3_600, () => events.tidy());
+  jobs.every('federation.tidy', 3_600, federation.tidy);
   jobs.every('credentials.tidy', 3_600, credentials.tidy);
   jobs.every('credentials.remind', 60, credentials.recoveryLinks.remind);
   jobs.every('api.tidy', 3_600, api.tidy);
@@ -460,6 +489,7 @@ export async function createApp(options: {
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
+  koa.use(signOutThere({ provider: oidc.provider, sessions, federation }));
   koa.use(oidc.endpoints);
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
@@ -498,6 +528,7 @@ export async function createApp(options: {
       keys,
       sessions,
       oidc,
+      federation,
       ...credentials,
     },
     start() {

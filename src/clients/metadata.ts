@@ -21,6 +21,8 @@ export interface ClientMetadata {
   first_party?: boolean;
   /** Its people prove two factors at every sign-in to it. */
   require_mfa?: boolean;
+  /** By which providers its people may come, in the order of their buttons; all that are not hidden when it says nothing. */
+  identity_providers?: string[];
   /** By SCIM it sees and changes only the users and groups of this domain, which are those it has made. */
   provisioning_domain?: string;
   /** Whether the e-mail addresses it sets by SCIM count as proved, because a directory vouches for them; they do unless it says no. */
@@ -32,6 +34,7 @@ export interface ClientMetadata {
 export const ownClientMetadata = [
   'first_party',
   'require_mfa',
+  'identity_providers',
   'provisioning_domain',
   'provisioned_addresses_verified',
 ] as const;

@@ -14,16 +14,21 @@ const rank = (acr: string | undefined): number => assuranceLevels.findIndex((lev
 /** A key in hardware or software; with `user` it has asked for the person's finger, face or PIN itself (RFC 8176). */
 const isKey = (method: string): boolean => method === 'hwk' || method === 'swk';
 
+/**
+ * `fed` is the word of a provider that is trusted here (RFC 8176 has no value for it). It counts as one factor; with `mfa`
+ * beside it the provider has proved two, and its word for that is taken.
+ */
 function isMultiFactor(amr: readonly string[]): boolean {
   const hasKey = amr.some(isKey);
   const hasCode = amr.includes('otp') || amr.includes('sms');
+  if (amr.includes('fed') && (hasKey || hasCode || amr.includes('mfa'))) return true;
   return (hasKey && (amr.includes('user') || amr.includes('pwd'))) || (amr.includes('pwd') && hasCode);
 }
 
 /** What was proved, as tokens name it: with `mfa` where it adds up to that. @param proved RFC 8176 values */
 export function amrOf(proved: readonly string[]): string[] {
   const methods = [...new Set(proved)].filter((method) => method !== 'mfa');
-  return isMultiFactor(methods) ? [...methods, 'mfa'] : methods;
+  return isMultiFactor(proved) ? [...methods, 'mfa'] : methods;
 }
 
 /** The strongest class that these proofs add up to. @param amr RFC 8176 values */

@@ -75,12 +75,22 @@ type Needed = Pick<
   | 'risk'
 >;
 
+/** Ways in that are another room's. */
+export interface Elsewhere {
+  has(userId: string): Promise<boolean>;
+  removeSince(userId: string, since: Date): Promise<void>;
+}
+
+const nowhere: Elsewhere = { has: async () => false, removeSince: async () => {} };
+
 /** How long an invitation is good, in seconds: people are on holiday. */
 const invitationLink = 14 * 24 * 60 * 60;
 
 /**
  * Every part of the room, built out of the settings.
  * @param options.fetch asks Have I Been Pwned, Turnstile and hCaptcha, when they are configured
+ * @param options.elsewhere ways into an account that are not this room's: by a provider. `has` is asked in the transaction that
+ *   takes a way in away, and holds back whoever else does so; `removeSince` when an owner says that it was not them
  * @param options.evenAnswer milliseconds that registering and asking for a reset take at least
  * @param options.hashingWaited called with the seconds each hash waited for its thread: for counting
  */
@@ -114,11 +124,19 @@ export function createCredentials(
     codeText?: (locale: string, code: string) => string;
     fetch?: typeof globalThis.fetch;
     links?: Links;
+    elsewhere?: Elsewhere;
     evenAnswer?: number;
     hashingWaited?: ((seconds: number) => void) | undefined;
   },
 ): Credentials {
-  const { settings, fetch = globalThis.fetch, evenAnswer = 300, links = linksOf(settings.issuer), ...ground } = options;
+  const {
+    settings,
+    fetch = globalThis.fetch,
+    evenAnswer = 300,
+    elsewhere = nowhere,
+    links = linksOf(settings.issuer),
+    ...ground
+  } = options;
   const budgets = budgetsOf(settings.limits);
   const { argon2, hashingThreads, breachCheck, ...lengths } = settings.passwords;
   const cost = { memoryCost: argon2.memoryKib, timeCost: argon2.iterations, parallelism: argon2.parallelism };
@@ -146,7 +164,7 @@ export function createCredentials(
       metadataRoot: settings.passkeys.metadataRoot,
     },
     tell: (...notice) => notices.tell(...notice),
-    hasOtherWayIn: passwords.has,
+    hasOtherWayIn: async (userId) => (await passwords.has(userId)) || (await elsewhere.has(userId)),
   });
   const proofs = createProofs(ground);
   const attempts = createAttempts({ ...ground, budgets });
@@ -185,6 +203,7 @@ export function createCredentials(
     recoveryCodes,
     rememberedDevices,
     links,
+    elsewhere,
     resets: () => resets,
   });
   const secondFactors = createSecondFactors({

@@ -25,8 +25,8 @@ export interface Notices {
   /** What a GET of the link shows; changes nothing. @throws Refusal `notice.link_refused` (invalid) */
   peek(link: string): Promise<{ what: string; sentAt: Date }>;
   /**
-   * It was not the owner. The password is void, every session, grant and remembered device ends, and so do the keys and
-   * recovery codes made since; then a letter for a new password goes to the owner.
+   * It was not the owner. The password is void, every session, grant and remembered device ends, and so do the keys,
+   * recovery codes and connected accounts made since; then a letter for a new password goes to the owner.
    *
    * Whoever reads the owner's mail gets no further by this than by asking for that letter: a second factor, once
    * enrolled, stays and is asked for, even if it was what the notice told of.
@@ -66,6 +66,8 @@ export function createNotices(deps: {
   recoveryCodes: Pick<RecoveryCodes, 'remove'>;
   rememberedDevices: Pick<RememberedDevices, 'forgetAll'>;
   links: Links;
+  /** Ways in that are another room's. */
+  elsewhere: { removeSince(userId: string, since: Date): Promise<void> };
   /** Set once it is built: it needs this room's letters itself. */
   resets(): Pick<Resets, 'request'>;
 }): Notices {
@@ -100,6 +102,7 @@ export function createNotices(deps: {
     await deps.proofs.revoke(userId);
     await deps.rememberedDevices.forgetAll(userId);
     await deps.recoveryCodes.remove(userId, { since });
+    await deps.elsewhere.removeSince(userId, since);
     // An administrator may have been talked into it.
     await db.query('update recovery_link set cancelled_at = $2 where account_id = $1 and used_at is null', [
       userId,

@@ -64,6 +64,12 @@ export interface Catalogue {
   'device.remembered': null;
   'device.forgotten': null;
 
+  // sign-in through others; `provider` is the id of one
+  'federation.linked': { provider: string; how?: string };
+  'federation.unlinked': { provider: string };
+  'federation.logout_received': { provider: string; count: number };
+  'federation.provider_changed': { provider: string; how: 'put' | 'removed' };
+
   // what applications were granted
   'consent.given': { scopes: string[] };
   'consent.withdrawn': null;

@@ -38,6 +38,8 @@ export type SecurityNotice =
   | 'passkey-removed'
   | 'recovery-codes-issued'
   | 'recovery-code-used'
+  | 'link-added'
+  | 'link-removed'
   | 'email-codes-added'
   | 'email-codes-removed'
   | 'sms-codes-added'

@@ -47,12 +47,19 @@ const overlap = (asked: Requested, record: ConsentRecord): Requested => ({
   ),
 });
 
+/** Hears which session a sign-in through a provider has become. */
+export type CameBy = (sessionUid: string, came: { identityId: string }) => Promise<void>;
+
 /**
  * The grant this request stands on. The organisation's own applications are given what they ask for; others what the
  * person allowed before, in whichever session that was. The rest is asked at the consent prompt, which stays in place
  * so that `prompt=consent` still works for all.
  */
-export function createLoadExistingGrant(consents: Consents, sessions: Pick<Sessions, 'authorize' | 'endGrant'>) {
+export function createLoadExistingGrant(
+  consents: Consents,
+  sessions: Pick<Sessions, 'authorize' | 'endGrant'>,
+  cameBy?: CameBy,
+) {
   const load = async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
     const { client, session, account, result, provider } = ctx.oidc;
     const grantId = result?.consent?.grantId ?? session!.grantIdFor(client!.clientId);
@@ -69,6 +76,9 @@ export function createLoadExistingGrant(consents: Consents, sessions: Pick<Sessi
   };
 
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+    // The first place after a sign-in that knows its session, and may wait.
+    const came = (ctx.oidc.result as { federation?: { identityId: string } } | undefined)?.federation;
+    if (came) await cameBy?.(ctx.oidc.session!.uid, came);
     const grant = await load(ctx);
     const { client, session, provider } = ctx.oidc;
     if (!grant || session!.grantIdFor(client!.clientId) === grant.jti) return grant;

@@ -26,7 +26,7 @@ import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.
 import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
-import { createLoadExistingGrant } from './grants.ts';
+import { type CameBy, createLoadExistingGrant } from './grants.ts';
 import { logEngine, measureEngine, type ProtocolMeasure } from './listening.ts';
 import { type CertificateOf, createCertificateOf } from './mutual-tls.ts';
 import type { OrganisationRequests } from './organisations.ts';
@@ -72,6 +72,8 @@ export interface OidcPorts {
   /** Whether a session is enough for what is demanded of its person. */
   suffices: SessionSuffices;
   measure?: ProtocolMeasure | undefined;
+  /** Told of each sign-in that came by a provider. */
+  cameBy?: CameBy;
 }
 
 export interface Oidc {
@@ -100,7 +102,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
   });
   const apiScopes = Object.keys(ports.ownApi.scopes);
-  const existingGrant = createLoadExistingGrant(ports.consents, sessions);
+  const existingGrant = createLoadExistingGrant(ports.consents, sessions, ports.cameBy);
   const loadExistingGrant = async (ctx: KoaContextWithOIDC) => {
     const grant = await existingGrant(ctx);
     await ports.organisationRequests.settle(ctx, grant);

@@ -3,6 +3,7 @@ import type { ClientMetadata, Clients, ResourceServers } from '../clients/index.
 import { usesSecret } from '../clients/index.ts';
 import type { Passwords, Prepared } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
+import type { Federation } from '../federation/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import { Refusal, sha256 } from '../platform/index.ts';
 import { emailKey, type Fields, mergeValues, type Users } from '../users/index.ts';
@@ -16,6 +17,7 @@ export interface ProvisionPorts extends BelongingPorts {
   passwords: Passwords;
   clients: Clients;
   resources: ResourceServers;
+  federation: Pick<Federation, 'providers'>;
   events: Pick<Events, 'record'>;
 }
 
@@ -24,7 +26,7 @@ const by = { actor: { kind: 'system' as const }, reason: 'bootstrap' };
 /**
  * Makes the installation what the plan says, in one transaction that other processes wait for.
  *
- * Custom fields, roles, organisations, clients and resource servers follow the file. People are only added: what became of an account since (a new
+ * Custom fields, roles, organisations, identity providers, clients and resource servers follow the file. People are only added: what became of an account since (a new
  * password, a suspension) is not undone by a restart.
  * @returns what was changed, one line each; nothing when all was so already
  */
@@ -51,6 +53,9 @@ export async function applyPlan(plan: Plan, ports: ProvisionPorts): Promise<stri
     const changes: string[] = [];
     for (const field of plan.fields) {
       if (await ports.fields.put(field, by)) changes.push(`field ${field.name}`);
+    }
+    for (const provider of plan.identity_providers) {
+      if (await ports.federation.providers.put(provider, by)) changes.push(`identity provider ${provider.id}`);
     }
     for (const server of plan.resource_servers) {
       const { identifier, scopes } = server;

@@ -57,6 +57,10 @@ export function checkPlan(
     plan.clients.map(({ client_id }) => client_id),
   );
   once(
+    'the identity provider',
+    plan.identity_providers.map(({ id }) => id),
+  );
+  once(
     'the resource server',
     plan.resource_servers.map(({ identifier }) => identifier),
   );

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isMappingTarget, providerSchema } from '../federation/index.ts';
 import { fieldSchema, isEmail, organisationName, permissionName, policySchema } from '../users/index.ts';
 
 const text = z.string().trim().min(1).max(200);
@@ -110,6 +111,15 @@ export const planSchema = z.strictObject({
       z.looseObject({
         client_id: z.string().regex(/^[\x21-\x7e]{1,200}$/, 'is visible ASCII without spaces'),
         client_secret: z.string().min(1).max(500).optional(),
+      }),
+    )
+    .default([]),
+  /** Whom people may come by; see the guides on federation. */
+  identity_providers: z
+    .array(
+      providerSchema.refine(({ mapping = {} }) => Object.keys(mapping).every(isMappingTarget), {
+        path: ['mapping'],
+        message: 'names something that a person does not have',
       }),
     )
     .default([]),

@@ -1,3 +1,4 @@
+import type { Arrival } from '../federation/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 
 /**
@@ -32,6 +33,16 @@ export interface Attempt {
   letter?:
     | { purpose: 'verify' | 'reset'; handle: string; address: string; registered?: boolean; passkey?: boolean }
     | undefined;
+  /** Where to be sent next: by `idp_hint`, or by the domain of the address. */
+  provider?: string | undefined;
+  /** The person is here, not sent anywhere by the domain of their address. */
+  direct?: boolean;
+  /** Came by a provider: which identity, and what the session that follows stands on. */
+  came?: { identityId?: string | undefined; sid?: string | undefined; idToken?: string | undefined; authTime?: string };
+  /** An identity at a provider that waits for its person to prove an account, and what they say to linking the two. */
+  linking?: { provider: { id: string; name: string }; arrival: Arrival; answer?: 'yes' | 'no' } | undefined;
+  /** Said once on the next page. */
+  problem?: { code: string; params?: Record<string, unknown> } | undefined;
   /** The code for a reset was right: what the new password is set with. */
   reset?: { ticket: string } | undefined;
 }

@@ -1,4 +1,5 @@
 import { acrOf, amrOf } from '../credentials/index.ts';
+import { Refusal } from '../platform/index.ts';
 import { lookOf } from '../users/index.ts';
 import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
@@ -7,7 +8,7 @@ import { whence } from './steps/problems.ts';
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices, present } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, present, federation } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
@@ -30,13 +31,53 @@ export function createComplete(ports: SigninPorts) {
     });
   };
 
+  /**
+   * Links what was to be linked, and makes sure that what was come by still leads here. @returns whether to go on
+   */
+  const settleProvider = async (interaction: Interaction): Promise<boolean> => {
+    const { attempt } = interaction;
+    const { linking, came, userId } = attempt;
+    if (!userId || attempt.proved.length === 0) return true;
+    try {
+      if (linking?.answer === 'yes') await link(interaction, userId, linking);
+      if (!came || (await federation.stillLinked(came.identityId ?? '', userId))) return true;
+      throw new Refusal('federation.over', { kind: 'conflict' });
+    } catch (error) {
+      if (!(error instanceof Refusal) || !error.code.startsWith('federation.')) throw error;
+      interaction.restart({
+        direct: true,
+        linking: undefined,
+        problem: { code: error.code, params: { provider: '' } },
+      });
+      await interaction.advance();
+      return false;
+    }
+  };
+
+  const link = async (
+    interaction: Interaction,
+    userId: string,
+    { provider: { id }, arrival }: NonNullable<Interaction['attempt']['linking']>,
+  ) => {
+    const { attempt } = interaction;
+    const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
+    if (!user || !provider) throw new Refusal('federation.over', { kind: 'conflict' });
+    const how = attempt.proved.includes('fed') ? 'trusted_address' : 'proved';
+    const from = whence(interaction);
+    const { identityId } = await federation.link({ user, provider, arrival, from, how });
+    await federation.cameBy({ user, identityId, provider, arrival, from });
+    if (attempt.came) attempt.came.identityId = identityId;
+  };
+
   return async (interaction: Interaction): Promise<void> => {
     const { ctx, prompt, attempt, client } = interaction;
+    if (!(await settleProvider(interaction))) return;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
     const answered = prompt.name === 'consent' ? {} : { [prompt.name]: {} };
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;
+    const { came } = attempt;
     const amr = amrOf(attempt.proved);
     const acr = acrOf(attempt.proved);
     const known = device.read(ctx);
@@ -58,7 +99,17 @@ export function createComplete(ports: SigninPorts) {
     if (user) present.wear(ctx, lookOf(user));
     await interaction.finish({
       ...answered,
-      login: { accountId, remember: attempt.remember, amr, ...(acr ? { acr } : {}) },
+      login: {
+        accountId,
+        remember: attempt.remember,
+        amr,
+        ...(acr ? { acr } : {}),
+        ...(came?.authTime ? { ts: Math.floor(Date.parse(came.authTime) / 1000) } : {}),
+      },
+      // Noted with the session by whoever hears of it from the engine.
+      ...(came?.identityId
+        ? { federation: { identityId: came.identityId, sid: came.sid, idToken: came.idToken } }
+        : {}),
     });
   };
 }

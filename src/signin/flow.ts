@@ -8,7 +8,8 @@ import type { Attempt } from './attempt.ts';
  *
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
- *              │   ▲  └───▶ passkey ───┤                                       │
+ *              │   ▲  ├───▶ passkey ───┤                                       │
+ *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; or password first, then link)
  *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ sms ⇄ email-code ⇄ passkey   │
  *              │                       │    └▶ recovery ──▶ new-password ──────▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
@@ -37,6 +38,8 @@ export type Step =
   | 'email-code'
   | 'totp-setup'
   | 'recovery-codes'
+  | 'provider'
+  | 'link'
   | 'register'
   | 'verify'
   | 'forgot'
@@ -74,6 +77,7 @@ export function next({ prompt, signedIn, attempt, user, missing, policy }: Situa
   if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing, policy);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
+  if (attempt.provider) return 'provider';
   if (attempt.identifier) return allowsWay(policy, 'pwd') ? 'password' : 'ways';
   return prompt === 'create' ? 'register' : 'identifier';
 }
@@ -97,6 +101,7 @@ function whatTheAccountNeeds(
   if (!user.mayHold()) return 'refused';
   if (missing) return missing;
   if (attempt.codes?.length) return 'recovery-codes';
+  if (attempt.linking && !attempt.linking.answer) return 'link';
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
 
@@ -106,6 +111,7 @@ const provingWho: readonly Step[] = [
   'identifier',
   'password',
   'passkey',
+  'provider',
   'totp',
   'recovery',
   'sms',
@@ -120,7 +126,7 @@ const provingWho: readonly Step[] = [
 ];
 
 /** Where a person may turn by themselves: to another address, a new account or another way in, while they prove who they are. */
-const turnings: readonly Step[] = ['identifier', 'passkey', 'register', 'forgot'];
+const turnings: readonly Step[] = ['identifier', 'passkey', 'provider', 'register', 'forgot'];
 
 /** Whether this step may be shown and answered now. */
 export function mayEnter(step: Step, situation: Situation): boolean {

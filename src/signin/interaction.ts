@@ -22,7 +22,7 @@ export interface Interaction {
   uid: string;
   prompt: { name: string; reasons: string[]; details: Record<string, unknown> };
   params: Record<string, unknown>;
-  client: ClientShown & { id: string; firstParty: boolean };
+  client: ClientShown & { id: string; firstParty: boolean; wanted: string[] | undefined };
   /** The account signed in to in this browser. */
   sessionAccountId: string | undefined;
   grantId: string | undefined;
@@ -94,6 +94,12 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       attempt.passwordSince = (await ports.passwords.changedAt(session.accountId))?.toISOString();
     }
   }
+  // The application says by whom: straight there, unless the person has turned elsewhere since.
+  const hint = [params.idp_hint, params.kc_idp_hint].find((value) => typeof value === 'string') as string | undefined;
+  if (hint && !attempt.restarted && attempt.proved.length === 0 && ['login', 'create'].includes(prompt.name)) {
+    const wanted = providersOf(metadata);
+    if ((!wanted || wanted.includes(hint)) && (await ports.federation.providers.find(hint))) attempt.provider = hint;
+  }
   // Signing in again for a fresh proof: we know who it should be, and "Not you?" is at hand.
   if (!attempt.identifier && !attempt.restarted && prompt.name === 'login' && session?.accountId) {
     attempt.identifier = (await users.byId(session.accountId))?.email ?? undefined;
@@ -118,6 +124,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       policy: metadata?.policy_uri,
       terms: metadata?.tos_uri,
       firstParty: metadata?.first_party === true,
+      wanted: providersOf(metadata),
     },
     sessionAccountId: session?.accountId,
     grantId,
@@ -137,9 +144,10 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       redirect(ctx, `/signin/${uid}/${step}`);
     },
     restart(keep = {}) {
-      const { account } = attempt;
+      // Whoever proves an account next is still asked whether to link it.
+      const { account, linking } = attempt;
       for (const name of Object.keys(attempt) as (keyof Attempt)[]) delete attempt[name];
-      Object.assign(attempt, freshAttempt(), { account }, keep, { restarted: true });
+      Object.assign(attempt, freshAttempt(), { account, linking }, keep, { restarted: true });
     },
     async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
@@ -192,6 +200,10 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   };
   return interaction;
 }
+
+/** Which providers an application's people may come by, in the order of their buttons; undefined for all. */
+const providersOf = (metadata: { identity_providers?: unknown } | undefined): string[] | undefined =>
+  Array.isArray(metadata?.identity_providers) ? metadata.identity_providers.map(String) : undefined;
 
 /**
  * The attempt, or a new one if the password it proved has been replaced since: whoever knew the old one, and waited half

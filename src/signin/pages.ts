@@ -101,8 +101,11 @@ export function identifierPage(
   };
 }
 
-/** Prove it. POST /signin/:uid/password {identifier, password, remember?}; "Not you?" leads to GET /signin/:uid/identifier */
-export function passwordPage(input: Common & { identifier: string; remember?: boolean }) {
+/**
+ * Prove it. POST /signin/:uid/password {identifier, password, remember?}; "Not you?" leads to GET /signin/:uid/identifier
+ * @param input.linking name of the provider that is linked once the account is proved
+ */
+export function passwordPage(input: Common & { identifier: string; remember?: boolean; linking?: string | undefined }) {
   const fields: FieldSpec[] = [
     {
       name: 'password',
@@ -117,6 +120,7 @@ export function passwordPage(input: Common & { identifier: string; remember?: bo
     ...withPasskey(shown('password', input, fields), input),
     identifier: input.identifier,
     remember: Boolean(input.remember),
+    ...(input.linking ? { linking: input.linking } : {}),
     change: at(input.uid, '/identifier'),
     forgot: at(input.uid, '/forgot'),
   };

@@ -18,6 +18,7 @@ import type {
   Verification,
 } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
+import type { Federation } from '../federation/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
 import type { Sessions } from '../sessions/index.ts';
@@ -64,6 +65,9 @@ export interface SigninPorts {
   risk: Risk;
   rememberedDevices: RememberedDevices;
   notices: Notices;
+  federation: Federation;
+  /** Counts an account made from an address. @throws Refusal `limit.exceeded` (limited) */
+  countRegistration(ip: string): Promise<void>;
   captcha: Captcha;
   sessions: Pick<Sessions, 'fleeting' | 'find' | 'endSession'>;
   events: Pick<Events, 'record' | 'history'>;

@@ -7,15 +7,18 @@ import type { Step } from './flow.ts';
 import { type Interaction, loadInteraction, type Signin } from './interaction.ts';
 import { donePage, limitedPage } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
+import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';
 import { createConsentStep } from './steps/consent.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
+import { linkStep } from './steps/link.ts';
 import { createNewPasswordStep } from './steps/new-password.ts';
 import { createOrganizationStep } from './steps/organization.ts';
 import { createPasskeyStep } from './steps/passkey.ts';
 import { createPasskeyOfferStep } from './steps/passkey-offer.ts';
 import { createPasswordStep } from './steps/password.ts';
+import { createProviderStep } from './steps/provider.ts';
 import { createRecoveryStep } from './steps/recovery.ts';
 import { recoveryCodesStep } from './steps/recovery-codes.ts';
 import { refusedStep } from './steps/refused.ts';
@@ -39,6 +42,7 @@ import { createWaysStep } from './steps/ways.ts';
  * | POST | /signin/:uid/:step        | answers it |
  * | POST | /signin/:uid/verify/send, …/sms/send, …/email-code/send | sends it again |
  * | POST | /signin/:uid/passkey/options, /signin/:uid/passkey-offer/options | what the page's script asks the browser for (JSON) |
+ * | GET  | /signin/:uid/return       | back from a provider |
  * | POST | /signin/:uid/cancel       | back to the application without signing in |
  */
 export function createSignin(ports: SigninPorts) {
@@ -52,6 +56,7 @@ export function createSignin(ports: SigninPorts) {
   const sms = createSentCodeStep(signin, 'sms');
   const emailCode = createSentCodeStep(signin, 'email');
   const passkey = createPasskeyStep(signin);
+  const provider = createProviderStep(signin);
   const passkeyOffer = createPasskeyOfferStep(signin);
   const steps: Partial<Record<Step, StepHandler>> = {
     accounts: createAccountsStep(signin),
@@ -59,6 +64,8 @@ export function createSignin(ports: SigninPorts) {
     password: createPasswordStep(signin),
     passkey,
     'passkey-offer': passkeyOffer,
+    provider,
+    link: linkStep,
     register: createRegisterStep(signin),
     verify,
     forgot: createForgotStep(signin),
@@ -138,6 +145,12 @@ export function createSignin(ports: SigninPorts) {
     );
   }
   router.get(
+    '/return',
+    within(async (interaction) =>
+      (await interaction.mayEnter('provider')) ? provider.arrive(interaction) : interaction.advance(),
+    ),
+  );
+  router.get(
     '/:step',
     within(async (interaction, step) => {
       const handler = steps[step];
@@ -152,5 +165,5 @@ export function createSignin(ports: SigninPorts) {
       return handler && (await interaction.mayEnter(step)) ? handler.answer(interaction) : interaction.advance();
     }),
   );
-  return { router };
+  return { router, providerRouter: createProviderRoutes(signin) };
 }

@@ -180,6 +180,13 @@ const always: Rule[] = [
 const randomSecret = 'random text, as from: openssl rand -base64 48';
 
 const production: Rule[] = [
+  ({ federation }) => [
+    Object.keys(federation.endpoints).length > 0 && [
+      'federation.endpoints',
+      'has stand-ins for providers: they are only for tests',
+      'none',
+    ],
+  ],
   ({ trickle: { url } }) => [
     url?.startsWith('http:') === true &&
       !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(new URL(url).hostname) && [

@@ -389,6 +389,12 @@ export const schema = section('All settings', {
     timeout: duration(1, 60).describe('After which a call is given up'),
   }),
 
+  federation: section('Sign-in through others; the providers themselves stand in the bootstrap file', {
+    endpoints: z
+      .record(z.string(), url('http:', 'https:'), { error: 'origins, each with the address that stands in for it' })
+      .describe('Stand-ins for providers whose addresses are fixed: origin → address. For tests, never in production'),
+  }),
+
   imports: section('Files of people that are brought in', {
     max_mib: whole(1, 1_000_000).describe('The most MiB of one file; it is kept sealed in the database until it is in'),
   }),

@@ -1,7 +1,7 @@
 /** What every door shares of HTTP: the listening server, the trace of a request, headers that protect, forms and their guard. */
 export { type ErrorPage, errorBoundary } from './boundary.ts';
 export { type Csrf, createCsrf } from './csrf.ts';
-export { type Form, readForm } from './form.ts';
+export { type Form, formBody, readForm } from './form.ts';
 export { contentSecurityPolicy, securityHeaders } from './headers.ts';
 export { health } from './health.ts';
 export { onlyHost, publicProtocol } from './host.ts';

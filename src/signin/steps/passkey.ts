@@ -19,7 +19,7 @@ export function createPasskeyStep(ports: SigninPorts) {
   const isRefused = createRiskCheck(ports);
   const isSecond = ({ attempt }: Interaction) => attempt.proved.length > 0 && attempt.userId !== undefined;
 
-  const page = (interaction: Interaction, more: object) =>
+  const page = async (interaction: Interaction, more: object) =>
     isSecond(interaction)
       ? passkeyPage({ uid: interaction.uid, client: interaction.client, ...more })
       : identifierModel(ports, interaction, more);
@@ -36,7 +36,12 @@ export function createPasskeyStep(ports: SigninPorts) {
     const unknownPasskey = unknown ? { rpId: passkeys.rpId, credentialId: unknown } : undefined;
     const { identifier, remember } = interaction.attempt;
     interaction.show(
-      page(interaction, { values: { identifier, remember }, problems: [{ code }], unknownPasskey, autofill: false }),
+      await page(interaction, {
+        values: { identifier, remember },
+        problems: [{ code }],
+        unknownPasskey,
+        autofill: false,
+      }),
       {
         status: 422,
       },
@@ -46,7 +51,7 @@ export function createPasskeyStep(ports: SigninPorts) {
   return {
     /** The first factor has no page of its own: its button stands on others. */
     async ask(interaction) {
-      if (isSecond(interaction)) return interaction.show(page(interaction, {}));
+      if (isSecond(interaction)) return interaction.show(await page(interaction, {}));
       interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
       interaction.ctx.status = 303;
     },

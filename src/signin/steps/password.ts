@@ -22,6 +22,7 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
       client: interaction.client,
       identifier: interaction.attempt.identifier!,
       remember: interaction.attempt.remember,
+      linking: interaction.attempt.linking?.provider.name,
       ...more,
     });
 

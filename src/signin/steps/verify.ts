@@ -84,7 +84,9 @@ export function createVerifyStep({ registration, verification, policy, settings 
   async function verified(interaction: Interaction, userId: string): Promise<void> {
     const { proved, letter } = interaction.attempt;
     const passkey = letter?.passkey === true;
-    await interaction.proved(userId, { methods: proved.length > 0 ? proved : [passkey ? 'otp' : 'pwd'] });
+    await interaction.proved(userId, {
+      methods: proved.length > 0 ? proved : [passkey || interaction.attempt.linking ? 'otp' : 'pwd'],
+    });
     interaction.attempt.mailbox = true;
     if (passkey) interaction.attempt.offer = 'passkey';
   }
