@@ -13,8 +13,15 @@ import type { Route } from './route.ts';
 import { administratorRoutes } from './routes/administrators.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { directoryRoutes } from './routes/directory.ts';
+import { fieldRoutes } from './routes/fields.ts';
+import { groupRoutes } from './routes/groups.ts';
 import { historyRoutes } from './routes/history.ts';
+import { identityRoutes } from './routes/identity.ts';
+import { membershipRoutes } from './routes/memberships.ts';
+import { organisationPeopleRoutes } from './routes/organisation-people.ts';
+import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
 import { prefix, serve } from './serve.ts';
@@ -36,11 +43,18 @@ export function createApi(ports: ApiPorts): Api {
   const routes: Route[] = [
     peopleRoutes,
     administratorRoutes,
+    identityRoutes,
     settingsRoutes,
     sessionRoutes,
     historyRoutes,
+    membershipRoutes,
     directoryRoutes,
     bulkRoutes,
+    groupRoutes,
+    roleRoutes,
+    organisationRoutes,
+    organisationPeopleRoutes,
+    fieldRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));
   const { points, window: seconds } = settings.limits.apiRequests;

@@ -1,7 +1,13 @@
 import type { Context } from 'koa';
 
 /** What a token may be good for at our own APIs. */
-export type Scope = 'account.read' | 'account.write' | 'users.read' | 'users.write';
+export type Scope =
+  | 'account.read'
+  | 'account.write'
+  | 'users.read'
+  | 'users.write'
+  | 'directory.read'
+  | 'directory.write';
 
 /** Who calls. */
 export interface Caller {

@@ -8,7 +8,7 @@ import { prefix } from './serve.ts';
 const crossOrigin = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers':
-    'ETag, Location, Allow, Accept-Patch, Retry-After, WWW-Authenticate, Idempotency-Replayed, X-Request-Id',
+    'ETag, Location, Allow, Accept-Patch, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, Idempotency-Replayed, X-Request-Id',
 };
 const preflight = {
   'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { scopesNamedBy } from '../clients/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import { Refusal } from '../platform/index.ts';
-import type { ItemResult, TaskKind } from '../platform/jobs/index.ts';
+import type { ItemResult, TaskActor, TaskKind } from '../platform/jobs/index.ts';
 import type { By, UserFilter } from '../users/index.ts';
+import type { Scope } from './bearer.ts';
 import type { ApiPorts } from './ports.ts';
 import { asOf, checkAttributes } from './routes/attributes.ts';
 import { demandMayStop, demandMayTouch } from './routes/people.ts';
@@ -69,6 +71,7 @@ export function bulkTask(ports: ApiPorts): TaskKind<BulkInput, Checkpoint> {
       for (;;) {
         const people = await next(input, checkpoint);
         if (people.length === 0) return;
+        await demandStillMay(ports, input, by);
         for (const person of people) {
           if (signal.aborted) return;
           const position = checkpoint.position + 1;
@@ -84,6 +87,23 @@ export function bulkTask(ports: ApiPorts): TaskKind<BulkInput, Checkpoint> {
     },
   };
 }
+
+/** Who asked for it may have lost the right to meanwhile: then nothing more is done in their name. */
+async function demandStillMay({ users, clients }: ApiPorts, { service, action }: BulkInput, { id }: TaskActor) {
+  const wanted = scopesFor(action);
+  if (service !== undefined) {
+    const named = scopesNamedBy((await clients.find(service))?.metadata ?? {});
+    if (wanted.every((scope) => named.includes(scope))) return;
+  } else {
+    const user = await users.byId(id ?? '');
+    if (user?.administrator && user.mayHold()) return;
+  }
+  throw new Refusal('caller.not_permitted', { kind: 'forbidden' });
+}
+
+/** What a token must be good for to ask for this: whoever is put into a group has its roles. */
+export const scopesFor = ({ do: what }: Pick<Action, 'do'>): Scope[] =>
+  what === 'add_to_group' || what === 'remove_from_group' ? ['users.write', 'directory.write'] : ['users.write'];
 
 /** What is refused of one person is their result; a store out of reach is nobody's. */
 async function settled(db: Db, work: () => Promise<void>): Promise<Pick<ItemResult, 'outcome' | 'code'> | undefined> {
@@ -113,7 +133,7 @@ async function act(ports: ApiPorts, input: BulkInput, person: string, by: By): P
     case 'send_verification': {
       const user = await users.byId(person);
       if (user?.isEmailVerified()) throw new Refusal('user.email_verified_already', { kind: 'conflict' });
-      await verification.ask({ userId: person, locale: 'en', by });
+      await verification.ask({ userId: person, locale: user?.locale ?? 'en', by });
       return;
     }
     case 'set_field': {
@@ -128,6 +148,10 @@ async function act(ports: ApiPorts, input: BulkInput, person: string, by: By): P
     }
     default: {
       const transition = transitionOf[action.do];
+      // A list that was meant for others would lock out whoever runs it, half way through.
+      if (person === caller.accountId && transition !== 'reactivate') {
+        throw new Refusal('user.oneself', { kind: 'conflict' });
+      }
       await demandMayStop(ports, person, transition, caller);
       await users.change(person, transition, { ...by, reason: action.reason });
     }

@@ -5,16 +5,19 @@ import { Refusal } from '../platform/index.ts';
  * The validator of a representation: `"7"`, or `"7.k3x"` where something beside the version shows in it that others
  * need not be stopped by, such as the last sign-in. `If-Match` asks for the version only.
  */
-export const etagOf = (version: number, beside?: number | string): string =>
+export const etagOf = (version: number | string, beside?: number | string): string =>
   beside === undefined ? `"${version}"` : `"${version}.${beside}"`;
 
 const tagsOf = (header: string): string[] => header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
 
-/** @throws Refusal `request.precondition_failed`, `request.precondition_required` (RFC 9110 13.1.1, RFC 6585) */
-export function demandMatch(ctx: AppContext, version: number): void {
+/**
+ * @param version a count, or what names the content where nothing is counted
+ * @throws Refusal `request.precondition_failed` (RFC 9110, section 13.1.1)
+ */
+export function demandMatch(ctx: AppContext, version: number | string): void {
   const header = ctx.get('if-match').trim();
   if (header === '' || header === '*') return;
-  const versions = tagsOf(header).map((tag) => /^"(\d+)(?:\.[\w-]+)?"$/.exec(tag)?.[1]);
+  const versions = tagsOf(header).map((tag) => /^"([\w-]+)(?:\.[\w-]+)?"$/.exec(tag)?.[1]);
   if (!versions.includes(String(version))) throw new Refusal('request.precondition_failed', { kind: 'conflict' });
 }
 

@@ -1,3 +1,4 @@
+import type { Clients } from '../clients/index.ts';
 import type { Credentials } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
@@ -5,7 +6,17 @@ import type { Presenter } from '../platform/http/index.ts';
 import type { Clock, Limits, Vault } from '../platform/index.ts';
 import type { Tasks } from '../platform/jobs/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Fields, Groups, UserSearch, Users, UserTally } from '../users/index.ts';
+import type {
+  FactsReader,
+  Fields,
+  Groups,
+  Organisations,
+  Permissions,
+  Roles,
+  UserSearch,
+  Users,
+  UserTally,
+} from '../users/index.ts';
 import type { Bearer } from './bearer.ts';
 
 export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'rememberedDevices'> {
@@ -22,10 +33,15 @@ export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 
   present: Presenter;
   bearer: Bearer;
   users: Users;
+  clients: Pick<Clients, 'find'>;
   sessions: Sessions;
   events: Events;
-  fields: Pick<Fields, 'check' | 'visible' | 'find'>;
+  fields: Pick<Fields, 'check' | 'visible' | 'find' | 'list' | 'put' | 'remove'>;
   groups: Groups;
+  roles: Roles;
+  permissions: Permissions;
+  facts: FactsReader;
+  organisations: Organisations;
   search: UserSearch;
   tally: UserTally;
   tasks: Tasks;

@@ -19,7 +19,7 @@ export interface Asked<Params, Query, Body> {
    * Holds `If-Match` against what is there now. Call it where the row is locked, so that of two changes made from the
    * same state one wins. @throws Refusal `request.precondition_failed`
    */
-  demandMatch(version: number): void;
+  demandMatch(version: number | string): void;
   ctx: AppContext;
 }
 

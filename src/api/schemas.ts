@@ -2,8 +2,8 @@ import { z } from 'zod';
 
 // What several routes have in common.
 
-/** An id as it stands in a path or a body. */
-export const id = () => z.uuid();
+/** An id as it stands in a path or a body; in capitals it is the same. */
+export const id = () => z.uuid().toLowerCase();
 
 export const byId = z.strictObject({ id: id() });
 

@@ -12,7 +12,7 @@ import { type Route, statusesOf } from './route.ts';
 export interface ServePorts {
   bearer: Bearer;
   idempotency: Idempotency;
-  limits: Pick<Limits, 'demand'>;
+  limits: Pick<Limits, 'take'>;
   settings: {
     /** What one caller may ask. */
     requests: Budget;
@@ -63,7 +63,7 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
   }
 
   const work = async (): Promise<KeptAnswer> => {
-    const demand = (version: number) => demandMatch(ctx, version);
+    const demand = (version: number | string) => demandMatch(ctx, version);
     const reply = await route.handle({
       params,
       query,
@@ -95,11 +95,21 @@ const noQuery = z.strictObject({});
 async function admit(route: Route, { bearer, limits, settings }: ServePorts, ctx: AppContext): Promise<Caller> {
   if (route.scopes.length === 0) return { clientId: '', scopes: new Set() };
   const caller = await bearer(ctx, { scopes: route.scopes, ...(route.dangerous && settings.stepUp) });
-  await limits.demand(settings.requests, nameOf(caller));
+  await spend(ctx, limits, settings.requests, nameOf(caller));
   if (route.inPerson && caller.accountId === undefined) {
     throw new Refusal('caller.not_in_person', { kind: 'forbidden' });
   }
   return caller;
+}
+
+/** Says with each answer how much is left (draft-ietf-httpapi-ratelimit-headers). */
+async function spend(ctx: AppContext, limits: ServePorts['limits'], budget: Budget, caller: string): Promise<void> {
+  const { taken, allowed, retryAfter } = await limits.take(budget, caller);
+  ctx.set({
+    'ratelimit-policy': `"requests";q=${budget.points};w=${budget.seconds}`,
+    ratelimit: `"requests";r=${Math.max(0, budget.points - taken)};t=${retryAfter}`,
+  });
+  if (!allowed) throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter });
 }
 
 /** A person through each application, or an application for itself. */
@@ -107,7 +117,7 @@ const nameOf = ({ clientId, accountId }: Caller): string => JSON.stringify([clie
 
 /** Who reaches others' accounts does it as an administrator; who reaches their own, as the person they are. */
 function byOf(ctx: AppContext, route: Route, { clientId, accountId }: Caller) {
-  const kind = route.scopes.some((scope) => scope.startsWith('users.')) ? 'administrator' : 'user';
+  const kind = route.scopes.some((scope) => !scope.startsWith('account.')) ? 'administrator' : 'user';
   const actor =
     accountId === undefined ? { kind: 'client' as const, id: clientId } : ({ kind, id: accountId } as const);
   return { actor, ip: ctx.ip };

@@ -21,6 +21,7 @@ export interface Catalogue {
   'user.email_change_requested': null;
   'user.email_changed': null;
   'user.email_verified': null;
+  'user.identity_status_changed': { from: string; to: string };
   'user.administrator_granted': null;
   'user.administrator_revoked': null;
   'user.terms_accepted': { version: string };

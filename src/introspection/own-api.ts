@@ -7,6 +7,8 @@ const scopes = {
   'account.write': 'Change your account',
   'users.read': 'See all accounts',
   'users.write': 'Change all accounts',
+  'directory.read': 'See groups, roles, organisations and custom fields',
+  'directory.write': 'Change groups, roles, organisations and custom fields',
   'scim.read': 'See users and groups by SCIM',
   'scim.write': 'Change users and groups by SCIM',
 };

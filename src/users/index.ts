@@ -20,6 +20,7 @@ export {
   type NewGroup,
 } from './groups/groups.ts';
 export type { Belonging, Member } from './groups/members.ts';
+export { type IdentityStatus, identityStatuses } from './identity.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export {
   challengeName,

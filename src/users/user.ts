@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
+import { type IdentityStatus, identityStatuses } from './identity.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
 import { isUserName, userNameKey } from './user-name.ts';
 
@@ -50,6 +51,9 @@ export const UserEntity = defineEntity({
     directory: p.json<Record<string, unknown>>().default({} as never),
     /** What the person chose for themselves: language, theme, notices, privacy. */
     settings: p.json<Record<string, unknown>>().default({} as never),
+    /** Whether it is proved who they are outside; kept for whoever checks it. */
+    identityStatus: p.enum([...identityStatuses]).default('none'),
+    identityStatusAt: p.datetime().nullable(),
     lastSignInAt: p.datetime().nullable(),
     termsVersion: p.text().nullable(),
     termsAcceptedAt: p.datetime().nullable(),
@@ -120,6 +124,14 @@ export class User extends UserEntity.class {
     this.emailKey = emailKey(address);
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
+  }
+
+  /** Takes what was found out of who the person is outside. */
+  judgeIdentity(status: IdentityStatus, { at }: Pick<Change, 'at'>): void {
+    if (status === this.identityStatus) return;
+    this.identityStatus = status;
+    this.identityStatusAt = at;
+    this.updatedAt = at;
   }
 
   /** What directories know the person by; with null they go by their address. @throws Refusal `user.user_name_malformed` */

@@ -28,7 +28,8 @@ beforeAll(async () => {
 afterAll(() => stage?.stop());
 
 const somebody = '0192f000-0000-7000-8000-0000000000aa';
-const concrete = (path: string) => path.replace(/\{(\w+)\}/g, (_, name) => (name === 'session' ? 'x' : somebody));
+const words: Record<string, string> = { session: 'x', name: 'cost_centre', domain: 'house.example' };
+const concrete = (path: string) => path.replace(/\{(\w+)\}/g, (_, name) => words[name] ?? somebody);
 
 /** Every problem is one of the documented form. */
 const problem = () =>
@@ -39,7 +40,7 @@ const problem = () =>
 
 describe('every route', () => {
   it('asks for a token, and says so', async () => {
-    expect(routes.length).toBeGreaterThan(25);
+    expect(routes.length).toBeGreaterThan(60);
     for (const { method, path, operation } of routes) {
       if (operation.security.length === 0) continue;
       const answer = await stage.call(method, concrete(path), { token: '' });
@@ -70,7 +71,8 @@ describe('every route', () => {
 
   it('that reaches others is closed to people who are not administrators, whatever their token says', async () => {
     for (const { method, path, operation } of routes) {
-      if (!operation.security[0]?.token.some((scope) => scope.startsWith('users.'))) continue;
+      const scopes = operation.security[0]?.token ?? [];
+      if (scopes.length === 0 || scopes.some((scope) => scope.startsWith('account.'))) continue;
       const answer = await stage.call(method, concrete(path).replace(somebody, stage.ids.grace), {
         token: stage.tokens.ada,
       });
@@ -90,7 +92,7 @@ describe('every route', () => {
     for (const { method, path, operation } of routes.filter(({ method }) => method === 'GET')) {
       const token = path.startsWith('/users/me') ? tokens.ada : tokens.writer;
       const answer = await stage.call(method, concrete(path).replace(somebody, ids.grace), { token });
-      if (path.startsWith('/admin/tasks') || path.endsWith('{role}') || answer.status !== 200) continue;
+      if (path.startsWith('/admin/tasks') || answer.status !== 200) continue;
       const named = operation.responses['200']!.content!['application/json']!.schema;
       const schema = {
         ...named,

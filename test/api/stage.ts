@@ -8,11 +8,12 @@ export const ADMIN = { email: 'admin@example.com', password: 'seven quiet otters
 
 const service = (id: string, scope: string) => ({ ...clients.service, client_id: id, scope });
 const own = 'account.read account.write';
-const reader = service('api-reader', 'users.read');
-const writer = service('api-writer', 'users.read users.write');
+const directory = 'directory.read directory.write';
+const reader = service('api-reader', 'users.read directory.read');
+const writer = service('api-writer', `users.read users.write ${directory}`);
 const other = service('api-other', 'users.read users.write');
 const scimOnly = service('api-scim', 'scim.read');
-const console_ = { ...clients.web, client_id: 'console', scope: `openid ${own} users.read users.write` };
+const console_ = { ...clients.web, client_id: 'console', scope: `openid ${own} users.read users.write ${directory}` };
 
 export interface Answer<Body = Record<string, never>> {
   status: number;
@@ -55,8 +56,8 @@ export async function apiStage(options: CardeaOptions = {}) {
     writer: await given(writer),
     other: await given(other),
     scim: await given(scimOnly),
-    admin: await signedIn(ADMIN.email, 'users.read users.write'),
-    ada: await signedIn(ADA.email, `${own} users.read users.write`),
+    admin: await signedIn(ADMIN.email, `users.read users.write ${directory}`),
+    ada: await signedIn(ADA.email, `${own} users.read users.write ${directory}`),
     grace: await signedIn(GRACE.email, own),
   };
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
 import type { ItemResult, Task } from '../../platform/jobs/index.ts';
 import type { Caller } from '../bearer.ts';
-import { action, type BulkInput, bulkKind } from '../bulk.ts';
+import { action, type BulkInput, bulkKind, scopesFor } from '../bulk.ts';
 import { invalid } from '../checks.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -87,12 +87,16 @@ export function bulkRoutes(ports: ApiPorts): Route[] {
       path: '/admin/users/bulk',
       ...{ section, summary: 'Change many people', scopes: ['users.write'], dangerous: true },
       details:
-        'Takes it on and answers at once; the task tells how far it is. Each person is changed on their own, and one who cannot be holds up no other.',
+        'Takes it on and answers at once; the task tells how far it is. Each person is changed on their own, and one who cannot be holds up no other. Groups take the scope `directory.write` as well.',
       body,
       bodyLimit: 1024 * 1024,
       answer: task,
       status: [202],
       async handle({ body: { action, ids, search }, caller, by }) {
+        const lacking = scopesFor(action).filter((scope) => !caller.scopes.has(scope));
+        if (lacking.length > 0) {
+          throw new Refusal('token.insufficient_scope', { kind: 'forbidden', details: { scopes: lacking } });
+        }
         if ((ids === undefined) === (search === undefined)) {
           throw invalid([{ pointer: '', code: 'value', detail: 'Either ids or search' }]);
         }
@@ -148,12 +152,10 @@ export function bulkRoutes(ports: ApiPorts): Route[] {
       refusals: ['task.unknown', 'cursor.invalid'],
       async handle({ params, query: { outcome, limit, cursor }, caller }) {
         await found(params.id, caller);
-        const question = ['results', params.id, outcome ?? null];
-        const after = cursors.read<number>(cursor, question);
+        const pages = cursors(caller, ['results', params.id, outcome ?? null]);
+        const after = pages.after<number>(cursor);
         const results = await tasks.results(params.id, { after, limit: limit + 1, outcome });
-        const shown = results.slice(0, limit);
-        const next = results.length > limit ? cursors.write(shown.at(-1)!.position, question) : null;
-        return { body: { items: shown.map(showItem), next } };
+        return { body: pages.page(results, limit, showItem, ({ position }) => position) };
       },
     }),
   ];

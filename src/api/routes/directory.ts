@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type UserFilter, type UserList, userSorts, userStates } from '../../users/index.ts';
+import { identityStatuses, type UserFilter, type UserList, userSorts, userStates } from '../../users/index.ts';
 import { invalid } from '../checks.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -28,6 +28,7 @@ export const filters = {
   locale: text(35).optional(),
   administrator: yes('Whether they are administrators'),
   email_verified: yes('Whether the address is proved'),
+  identity_status: z.enum(identityStatuses).optional(),
   group: id().optional().describe('In this group or one inside it'),
   organisation: id().optional(),
   signed_in: yes('Whether they ever signed in'),
@@ -59,6 +60,7 @@ export const filterOf = (given: Partial<Filters>): UserFilter => ({
   locale: given.locale,
   administrator: isYes(given.administrator),
   emailVerified: isYes(given.email_verified),
+  identityStatus: given.identity_status,
   group: given.group,
   organisation: given.organisation,
   signedIn: isYes(given.signed_in),
@@ -115,14 +117,14 @@ export function directoryRoutes(ports: ApiPorts): Route[] {
         // By what is asked for, where the newest accounts are least likely to be meant.
         const usual = given.signed_in_from || given.signed_in_to ? '-last_sign_in_at' : '-created_at';
         const order = sort ?? usual;
-        const question = [given, order];
+        const pages = cursors(caller, ['people', given, order]);
         const filter = filterOf(given);
         const asked: UserList = {
           filter,
           limit,
           sort: order.replace('-', '') as UserList['sort'],
           descending: order.startsWith('-'),
-          after: cursors.read(cursor, question),
+          after: pages.after(cursor),
         };
         const { users: people, next, similar } = await search.list(asked);
         const as = asOf(caller, false);
@@ -130,7 +132,7 @@ export function directoryRoutes(ports: ApiPorts): Route[] {
           items: await Promise.all(
             people.map(async (user) => show(user, await fields.visible(user.attributes ?? {}, as))),
           ),
-          next: next ? cursors.write(next, question) : null,
+          next: next ? pages.write(next) : null,
           similar,
           ...(total && { total: await search.count(filter, total) }),
         };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AuditRecord, EventType } from '../../events/index.ts';
 import { Refusal } from '../../platform/index.ts';
+import type { Caller } from '../bearer.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
@@ -34,13 +35,51 @@ const show = (record: AuditRecord) => ({
   data: (record.data ?? null) as z.core.util.JSONType,
 });
 
+/** Whoever looks after accounts is not told to their owners by name, nor where they sit, nor why they did it. */
+const showOwn = (record: AuditRecord, self: string) => {
+  const { actor, ...rest } = show(record);
+  const isOther = ['administrator', 'client', 'system'].includes(actor.kind) && actor.id !== self;
+  return isOther
+    ? { ...rest, actor: { kind: actor.kind }, ip: null, user_agent: null, reason: null }
+    : { ...rest, actor };
+};
+
 const query = z.strictObject({ type: text(100).optional().describe('As signin.succeeded'), ...paging });
 
 /** What happened with an account, from the journal, newest first. */
 export function historyRoutes(ports: ApiPorts): Route[] {
   const { events, users } = ports;
   const cursors = createCursors(ports);
+  const read = async (
+    subject: string,
+    { type, limit, cursor }: z.output<typeof query>,
+    caller: Caller,
+    show: (record: AuditRecord) => z.output<typeof happening>,
+  ) => {
+    const pages = cursors(caller, ['audit', subject, type ?? null]);
+    const before = pages.after<string>(cursor);
+    const records = await events.history({
+      subject,
+      limit: limit + 1,
+      mayLag: true,
+      ...(type !== undefined && { type: type as EventType }),
+      ...(before !== undefined && { before }),
+    });
+    return { body: pages.page(records, limit, show, ({ id }) => id) };
+  };
+
   return [
+    route({
+      method: 'GET',
+      path: '/users/me/audit',
+      ...{ section, summary: 'Read your history', scopes: ['account.read'] },
+      details: 'Who did it is named when it was you; others are told by their kind alone, and not from where.',
+      query,
+      answer: pageOf(happening),
+      refusals: ['cursor.invalid'],
+      handle: ({ query, caller }) =>
+        read(caller.accountId!, query, caller, (record) => showOwn(record, caller.accountId!)),
+    }),
     route({
       method: 'GET',
       path: '/users/{id}/audit',
@@ -49,20 +88,9 @@ export function historyRoutes(ports: ApiPorts): Route[] {
       query,
       answer: pageOf(happening),
       refusals: ['user.unknown', 'cursor.invalid'],
-      async handle({ params, query: { type, limit, cursor } }) {
+      async handle({ params, query, caller }) {
         if (!(await users.byId(params.id))) throw new Refusal('user.unknown', { kind: 'missing' });
-        const question = ['audit', params.id, type ?? null];
-        const before = cursors.read<string>(cursor, question);
-        const records = await events.history({
-          subject: params.id,
-          limit: limit + 1,
-          mayLag: true,
-          ...(type !== undefined && { type: type as EventType }),
-          ...(before !== undefined && { before }),
-        });
-        const shown = records.slice(0, limit);
-        const next = records.length > limit ? cursors.write(shown.at(-1)!.id, question) : null;
-        return { body: { items: shown.map(show), next } };
+        return read(params.id, query, caller, show);
       },
     }),
   ];

@@ -93,10 +93,11 @@ export function peopleRoutes(ports: ApiPorts): Route[] {
     return values;
   };
 
-  const change = async (id: string, transition: Transition, caller: Caller, by: By) => {
-    await demandMayStop(ports, id, transition, caller);
-    return reply(await users.change(id, transition, by), caller, false);
-  };
+  const change = (id: string, transition: Transition, caller: Caller, by: By) =>
+    db.transact(async () => {
+      await demandMayStop(ports, id, transition, caller);
+      return reply(await users.change(id, transition, by), caller, false);
+    });
 
   const reason = z.strictObject({ reason: text(500).optional() }).optional();
   const move = (word: string, transition: Transition, summary: string, details?: string) =>
@@ -211,7 +212,7 @@ export function demandMayTouch(caller: Caller, user: Pick<User, 'administrator'>
 
 const stops: readonly Transition[] = ['suspend', 'deactivate', 'remove', 'requirePasswordReset'];
 
-/** Nobody stops the last administrator: there would be no way back but the command line. */
+/** Nobody stops the last administrator: there would be no way back but the command line. In the open transaction. */
 export async function demandMayStop(
   { db, users }: Pick<ApiPorts, 'db' | 'users'>,
   id: string,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { User, UserProfile } from '../../users/index.ts';
-import { userStates } from '../../users/index.ts';
+import { identityStatuses, userStates } from '../../users/index.ts';
 import { etagOf } from '../conditions.ts';
 import { anything, id, moment, shown, text } from '../schemas.ts';
 
@@ -92,6 +92,7 @@ export const person = z
     address: anything().nullable(),
     picture: z.string().nullable(),
     phone_number_verified: z.boolean(),
+    identity_status: z.enum(identityStatuses),
     attributes: anything(),
     last_sign_in_at: moment().nullable(),
     created_at: moment(),
@@ -120,6 +121,7 @@ export function show(user: User, attributes: Record<string, unknown> = user.attr
     ...Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, shown.text(user[column])])),
     ...Object.fromEntries(profileNames.map((name) => [name, user.profile[name] ?? null])),
     phone_number_verified: user.profile.phone_number_verified ?? false,
+    identity_status: user.identityStatus,
     attributes,
     last_sign_in_at: shown.moment(user.lastSignInAt),
     created_at: shown.moment(user.createdAt)!,

@@ -67,6 +67,8 @@ export const challengeName = (domain: string): string => `_cardea-challenge.${do
 
 /** In A-labels, as the DNS has it. @returns undefined for what is no domain that somebody could own */
 export function domainOf(text: string): string | undefined {
+  // Node would take the beginning for the whole, as of a URL.
+  if (/[/?#\\]/.test(text)) return undefined;
   const domain = domainToASCII(text.trim().replace(/\.$/, '')).toLowerCase();
   const label = /^[a-z0-9_]([a-z0-9-]{0,61}[a-z0-9])?$/;
   const labels = domain.split('.');

@@ -181,7 +181,7 @@ function readDisplayName(text: string): string {
   const name = text
     .toWellFormed()
     .normalize('NFC')
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
   if (name === '' || [...name].length > 200) throw malformed(['displayName: has 1 to 200 characters']);
   return name;

@@ -1,4 +1,5 @@
 import { emailKey } from '../email.ts';
+import type { IdentityStatus } from '../identity.ts';
 import type { UserState } from '../states.ts';
 import { userNameKey } from '../user-name.ts';
 
@@ -20,6 +21,7 @@ export interface UserFilter {
   locale?: string | undefined;
   administrator?: boolean | undefined;
   emailVerified?: boolean | undefined;
+  identityStatus?: IdentityStatus | undefined;
   /** Of this group, or of one inside it. */
   group?: string | undefined;
   organisation?: string | undefined;
@@ -66,6 +68,9 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
     ['u.external_id', filter.externalId],
     [`(u.profile->>'phone_number')`, filter.phoneNumber],
     ['u.locale', filter.locale],
+    // Most have none: spelled so that the index on the others is seen to serve.
+    [`(u.identity_status <> 'none')`, filter.identityStatus && filter.identityStatus !== 'none' ? true : undefined],
+    ['u.identity_status', filter.identityStatus],
     ['u.administrator', filter.administrator],
     ['(u.email_verified_at is not null)', filter.emailVerified],
     ['(u.last_sign_in_at is not null)', filter.signedIn],
