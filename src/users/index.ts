@@ -46,6 +46,7 @@ export {
   type SignInMethod,
   signInMethods,
 } from './organisations/policy.ts';
+export { ownEmailKind, ownValueAt } from './own-value.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {

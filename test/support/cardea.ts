@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import { freshDatabase } from './database.ts';
+import { ownSecret } from './secret.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -97,7 +98,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   const env: Record<string, string> = {
     ...(beside?.env ?? {
       CARDEA_ISSUER: `http://localhost:${port}`,
-      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_SECRET: options.redis ? ownSecret() : 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
       CARDEA_CONFIG: join(home, 'settings.yaml'),
       CARDEA_DATA: join(home, 'data'),
     }),
