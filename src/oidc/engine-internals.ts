@@ -8,7 +8,7 @@ import introspectionSteps from 'oidc-provider/lib/actions/introspection.js';
 // @ts-expect-error
 import revocationSteps from 'oidc-provider/lib/actions/revocation.js';
 // @ts-expect-error
-import validateDpop, { checkDpopReplay } from 'oidc-provider/lib/helpers/validate_dpop.js';
+import validateDpop from 'oidc-provider/lib/helpers/validate_dpop.js';
 // @ts-expect-error
 import instance from 'oidc-provider/lib/helpers/weak_cache.js';
 // @ts-expect-error
@@ -34,12 +34,6 @@ export function wrapGrant(provider: Provider, grantType: string, around: (engine
 /** The key thumbprint of the request's DPoP proof, after the checks of RFC 9449, section 4.3. */
 export const dpopKey = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<string | undefined> =>
   (await validateDpop(provider, ctx))?.thumbprint;
-
-/** Refuses a DPoP proof that was seen before (section 11.1), by throwing `error`. */
-export async function refuseDpopReplay(provider: Provider, ctx: KoaContextWithOIDC, error: unknown): Promise<void> {
-  const proof = await validateDpop(provider, ctx);
-  if (proof) await checkDpopReplay(provider, ctx, proof, ctx.oidc.client!.clientId, error);
-}
 
 /** What answers at the introspection and revocation endpoints, after the engine authenticated the client. */
 export interface TokenEndpoints {

@@ -19,10 +19,17 @@ export function forEngine<Args extends unknown[], T>(
 
 /** The same for every method of an object. */
 export function allForEngine<T extends object>(object: T): T {
+  const made = new Map<PropertyKey, { of: unknown; told: unknown }>();
   return new Proxy(object, {
     get(target, name, receiver) {
       const value = Reflect.get(target, name, receiver);
-      return typeof value === 'function' ? forEngine(value.bind(target)) : value;
+      if (typeof value !== 'function') return value;
+      let known = made.get(name);
+      if (known?.of !== value) {
+        known = { of: value, told: forEngine(value.bind(target)) };
+        made.set(name, known);
+      }
+      return known!.told;
     },
   });
 }

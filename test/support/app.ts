@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/platform/config/index.ts';
 import { silentLog } from '../../src/platform/index.ts';
 import { applyPlan, readPlan } from '../../src/provision/index.ts';
 import { freshDatabase } from './database.ts';
+import { ownSecret } from './secret.ts';
 
 export interface House {
   app: App;
@@ -16,6 +17,7 @@ export interface House {
   /** Where this one answers; differs from the issuer beside another. */
   at: string;
   databaseUrl: string;
+  secret: string;
   stop(): Promise<void>;
 }
 
@@ -36,12 +38,13 @@ export async function startApp(
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   const at = `http://localhost:${(server.address() as AddressInfo).port}`;
   const issuer = beside?.issuer ?? at;
+  const secret = beside?.secret ?? ownSecret();
   const settings = loadSettings({
     cwd: join(import.meta.dirname, '../..'),
     env: {
       NODE_ENV: 'test',
       CARDEA_ISSUER: issuer,
-      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_SECRET: secret,
       CARDEA_DATA: home,
       DATABASE_URL: database.url,
       ...(options.redis && { REDIS_URL: inject('redisUrl') }),
@@ -56,6 +59,7 @@ export async function startApp(
     issuer,
     at,
     databaseUrl: database.url,
+    secret,
     async stop() {
       server.closeAllConnections();
       server.close();

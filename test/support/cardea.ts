@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import { freshDatabase } from './database.ts';
+import { ownSecret } from './secret.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -76,6 +77,7 @@ const generous = Object.fromEntries(
     'letters_to_recipient',
     'letters_from_address',
     'codes',
+    'wrong_codes',
     'user_codes',
     'codes_by_letter',
     'sms_to_number',
@@ -97,7 +99,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   const env: Record<string, string> = {
     ...(beside?.env ?? {
       CARDEA_ISSUER: `http://localhost:${port}`,
-      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_SECRET: options.redis ? ownSecret() : 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
       CARDEA_CONFIG: join(home, 'settings.yaml'),
       CARDEA_DATA: join(home, 'data'),
     }),
