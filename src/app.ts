@@ -191,7 +191,7 @@ export async function createApp(options: {
   const facts = createFacts({ db, mostGroups });
   const tokenFacts = createTokenFacts(facts, factClaims);
   const organisations = createOrganisations({
-    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    ...{ db, bus, clock, log, events, mail, resolveTxt, facts, roles },
     home: `${settings.issuer}/account/organisations`,
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
@@ -213,6 +213,10 @@ export async function createApp(options: {
     mail,
     sms,
     codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    noticeText: (locale, what, link) => {
+      const say = views.words(locale);
+      return say('sms.notice', { what: say(`mail.notice.${what}.subject`), link, organisation: branding().name });
+    },
     groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
     elsewhere: {
@@ -352,6 +356,7 @@ export async function createApp(options: {
     federation,
     countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
     trickle,
+    clock,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),

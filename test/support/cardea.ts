@@ -77,6 +77,7 @@ const generous = Object.fromEntries(
     'letters_to_recipient',
     'letters_from_address',
     'codes',
+    'wrong_codes',
     'user_codes',
     'codes_by_letter',
     'sms_to_number',

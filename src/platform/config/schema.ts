@@ -345,6 +345,7 @@ export const schema = section('All settings', {
     letters_to_recipient: budget('Letters that anybody can have sent to a recipient'),
     letters_from_address: budget('The same, asked for from an address'),
     codes: budget('Codes and links tried from an address, right or wrong'),
+    wrong_codes: budget('Wrong codes of letters for an account, from everywhere'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     codes_by_letter: budget('Codes for the second factor by letter, for an account'),
     sms_to_number: budget('Text messages to a number'),
