@@ -5,7 +5,7 @@ import type { WholeMemberships } from './memberships.ts';
 export const createMembershipsReader =
   (db: Db) =>
   async (accountIds: readonly string[]): Promise<Map<string, WholeMemberships>> => {
-    const rows = <Row>(sql: string) => db.query<Row>(sql, [accountIds]);
+    const rows = <Row>(sql: string) => db.late<Row>(sql, [accountIds]);
     const groups = await rows<{ id: string; name: string; organisation: string | null }>(
       `select m.member_id as id, g.display_name as name, o.name as organisation
          from group_member m join user_group g on g.id = m.group_id left join organisation o on o.id = g.organisation_id

@@ -3,6 +3,7 @@ import { createBus, silentLog } from '../../src/platform/index.ts';
 import { createTasks } from '../../src/platform/jobs/index.ts';
 import { createTransfer, type ImportOptions } from '../../src/transfer/index.ts';
 import {
+  createFacts,
   createFields,
   createGroups,
   createIntake,
@@ -24,6 +25,7 @@ export async function transferRoom(options: { maxBytes?: number; fields?: string
   const permissions = createPermissions({ db, events });
   const fields = createFields({ db, bus, clock, events });
   const organisations = createOrganisations({
+    ...{ facts: createFacts({ db, mostGroups: 100 }), roles },
     ...{ db, bus, clock, events, log: silentLog, mail: room.mail, resolveTxt: async () => [] },
     ...{ home: '', invitationLink: () => '', invitationLife: 1 },
   });
