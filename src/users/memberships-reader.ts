@@ -1,5 +1,23 @@
 import type { Db } from '../platform/db/index.ts';
-import type { WholeMemberships } from './memberships.ts';
+
+/** What somebody is directly in and has allowed, by names, which mean the same in another installation. */
+export interface WholeMemberships {
+  groups?: readonly string[] | undefined;
+  /** Of the installation. */
+  roles?: readonly string[] | undefined;
+  organisations?:
+    | readonly { name: string; roles?: readonly string[] | undefined; groups?: readonly string[] | undefined }[]
+    | undefined;
+  consents?:
+    | readonly {
+        client: string;
+        scopes: readonly string[];
+        claims?: readonly string[] | undefined;
+        resourceScopes?: Record<string, readonly string[]> | undefined;
+        givenAt?: string | undefined;
+      }[]
+    | undefined;
+}
 
 /** What people are directly in and have allowed, by the hundred. */
 export const createMembershipsReader =

@@ -2,27 +2,8 @@ import type { Event, Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { Groups } from './groups/groups.ts';
-import { createMembershipsReader } from './memberships-reader.ts';
+import { createMembershipsReader, type WholeMemberships } from './memberships-reader.ts';
 import type { By } from './users.ts';
-
-/** What somebody is directly in and has allowed, by names, which mean the same in another installation. */
-export interface WholeMemberships {
-  groups?: readonly string[] | undefined;
-  /** Of the installation. */
-  roles?: readonly string[] | undefined;
-  organisations?:
-    | readonly { name: string; roles?: readonly string[] | undefined; groups?: readonly string[] | undefined }[]
-    | undefined;
-  consents?:
-    | readonly {
-        client: string;
-        scopes: readonly string[];
-        claims?: readonly string[] | undefined;
-        resourceScopes?: Record<string, readonly string[]> | undefined;
-        givenAt?: string | undefined;
-      }[]
-    | undefined;
-}
 
 /** Names that mean nothing here. */
 export interface UnknownMemberships {
