@@ -31,6 +31,12 @@ export function wrapGrant(provider: Provider, grantType: string, around: (engine
   );
 }
 
+/** Stands `around` the handlers of all grant types; the client has proved itself by then. */
+export function wrapGrants(provider: Provider, around: (engine: Step) => Step): void {
+  const { grantTypeHandlers } = instance(provider) as { grantTypeHandlers: Map<string, Step> };
+  for (const grantType of [...grantTypeHandlers.keys()]) wrapGrant(provider, grantType, around);
+}
+
 /** The key thumbprint of the request's DPoP proof, after the checks of RFC 9449, section 4.3. */
 export const dpopKey = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<string | undefined> =>
   (await validateDpop(provider, ctx))?.thumbprint;
