@@ -33,7 +33,7 @@ import { limitClientRequests } from './client-requests.ts';
 import { createSecretCheck, type SecretBudgets } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
-import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
+import { answerTokenEndpoints, openIdScopesOf, type TokenEndpoints } from './engine-internals.ts';
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { type CameBy, createLoadExistingGrant } from './grants.ts';
@@ -113,7 +113,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     header: settings.proxy.clientCertificateHeader,
     authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
   });
-  const apiScopes = Object.keys(ports.ownApi.scopes);
+  const openIdScopes = () => openIdScopesOf(engine.provider);
   const existingGrant = createLoadExistingGrant(ports.consents, sessions, ports.cameBy);
   const loadExistingGrant = async (ctx: KoaContextWithOIDC) => {
     const grant = await existingGrant(ctx);
@@ -125,7 +125,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     clients: allForEngine(clients),
     resources: allForEngine(ports.resources),
     certificateOf,
-    adapter: createAdapterFactory({ clients, sessions, apiScopes }),
+    adapter: createAdapterFactory({ clients, sessions, openIdScopes }),
     findAccount: forEngine(createFindAccount(ports) as never),
     tokenFacts: forEngine(ports.tokenFacts),
     loadExistingGrant: forEngine(loadExistingGrant),
@@ -206,7 +206,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({
-          ...withoutApiScopes(metadata, apiScopes),
+          ...withoutApiScopes(metadata, openIdScopes()),
           ...((metadata.token_endpoint_auth_method?.startsWith('client_secret') ?? true)
             ? { client_secret: 'x'.repeat(43) }
             : {}),
