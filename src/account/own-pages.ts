@@ -50,6 +50,8 @@ export function overviewPage(input: {
   advised: boolean;
   sessions: number;
   applications: number;
+  /** What concerned the safety of the account of late. */
+  notices: { what: string; at: Date }[];
 }) {
   return { ...ownPage('overview', 'overview'), ...input };
 }

@@ -16,6 +16,8 @@ export interface Attempt {
   passwordSince?: string | undefined;
   /** The first factor was proved by the mailbox (a new password by letter): a code sent there proves nothing more. */
   mailbox?: boolean | undefined;
+  /** Step-up: the session whose proofs this one adds to, and when they were made (epoch seconds). */
+  upon?: { session: string; authTime: number } | undefined;
   /** What the circumstances ask for, as they were when the first factor was proved. */
   risk?: 'step_up' | 'refuse' | undefined;
   /** The second factor need not be asked for in this browser for a while. */

@@ -8,15 +8,17 @@ import { whence } from './steps/problems.ts';
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices, present, federation } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, risk, present, federation } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
-  /** A browser never seen with this account is told to its owner, but for the very first. */
-  const tellOwner = async (interaction: Interaction, userId: string) => {
+  /** A browser, or a country, never seen with this account is told to its owner, but for the very first. */
+  const tellOwner = async (interaction: Interaction, userId: string, newDevice: boolean) => {
+    const what = newDevice ? 'new-device' : 'new-place';
+    if (!newDevice && !(await risk.isNewPlace({ userId, ip: interaction.ctx.ip }))) return;
     const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
     const user = before && (await users.byId(userId));
-    if (user) await notices.tell(user, 'new-device', whence(interaction));
+    if (user) await notices.tell(user, what, whence(interaction));
   };
 
   const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
@@ -77,12 +79,14 @@ export function createComplete(ports: SigninPorts) {
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;
-    const { came } = attempt;
+    const { came, upon } = attempt;
+    // What was added to a session makes it stronger, not younger: whoever finds it open still has no password.
+    const since = upon?.authTime ?? (came?.authTime ? Math.floor(Date.parse(came.authTime) / 1000) : undefined);
     const amr = amrOf(attempt.proved);
     const acr = acrOf(attempt.proved);
     const known = device.read(ctx);
     const newDevice = !attempts.knownDevice(known, accountId);
-    if (newDevice) await tellOwner(interaction, accountId);
+    await tellOwner(interaction, accountId, newDevice);
     if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
     await users.signedIn(accountId);
     await events.record({
@@ -104,7 +108,7 @@ export function createComplete(ports: SigninPorts) {
         remember: attempt.remember,
         amr,
         ...(acr ? { acr } : {}),
-        ...(came?.authTime ? { ts: Math.floor(Date.parse(came.authTime) / 1000) } : {}),
+        ...(since === undefined ? {} : { ts: since }),
       },
       // Noted with the session by whoever hears of it from the engine.
       ...(came?.identityId

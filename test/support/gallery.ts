@@ -205,6 +205,7 @@ const models: Record<string, { page: string }> = {
     advised: true,
     sessions: 2,
     applications: 0,
+    notices: [],
   }),
   'own-overview-long': own.overviewPage({
     name: long,
@@ -213,6 +214,10 @@ const models: Record<string, { page: string }> = {
     advised: false,
     sessions: 1,
     applications: 12,
+    notices: [
+      { what: 'new-device', at: new Date('2026-11-21T02:04:00Z') },
+      { what: 'recovery-link-issued', at: new Date('2026-11-19T22:40:00Z') },
+    ],
   }),
   'own-profile': profilePage({
     email,
@@ -245,6 +250,7 @@ const models: Record<string, { page: string }> = {
   }),
   'email-link': emailLinkPage({ state: 'ask', token: 't', address: long }),
   'email-link-elsewhere': emailLinkPage({ state: 'elsewhere' }),
+  'email-link-expired': emailLinkPage({ state: 'expired' }),
   'email-undo': emailUndoPage({ state: 'ask', token: 't', address: long, when }),
   'email-undo-done': emailUndoPage({ state: 'done' }),
   'email-undo-expired': emailUndoPage({ state: 'expired' }),
@@ -361,6 +367,18 @@ const models: Record<string, { page: string }> = {
 
   'account-verify': account.verifyConfirmPage({ state: 'ask', token: 't', address: email }),
   'account-verify-plain': account.verifyConfirmPage({ state: 'ask', token: 't' }),
+  'account-verify-elsewhere': account.verifyConfirmPage({ state: 'ask', token: 't', address: long, asks: 'password' }),
+  'account-verify-elsewhere-refused': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'password', min: 8 },
+    problems: [{ field: 'current', code: 'password.registered_wrong' }],
+  }),
+  'account-verify-elsewhere-new-refused': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'password', min: 8 },
+    problems: [{ field: 'password', code: 'password.common' }],
+  }),
+  'account-verify-elsewhere-new': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'new-password', min: 8 },
+  }),
   'account-verify-done': account.verifyConfirmPage({ state: 'done', next: '/signin/x' }),
   'account-verify-expired': account.verifyConfirmPage({ state: 'expired' }),
   'account-verify-expired-known': account.verifyConfirmPage({ state: 'expired', token: 't' }),
@@ -481,7 +499,7 @@ const models: Record<string, { page: string }> = {
 
   mailbox: mailbox.mailboxPage({
     letters: [
-      { id: '2', to: email, subject: '482913 is your code for Acme', sentAt: new Date('2026-11-21T02:04:00Z') },
+      { id: '2', to: email, subject: '48291301 is your code for Acme', sentAt: new Date('2026-11-21T02:04:00Z') },
       { id: '1', to: long, subject: 'Choose a new password', sentAt: new Date('2026-11-20T17:40:00Z') },
     ],
   }),
@@ -489,9 +507,9 @@ const models: Record<string, { page: string }> = {
   'mailbox-letter': mailbox.letterPage({
     id: '2',
     to: email,
-    subject: '482913 is your code for Acme',
+    subject: '48291301 is your code for Acme',
     sentAt: new Date('2026-11-21T02:04:00Z'),
-    text: 'Confirm your address\n\n482 913\n\nhttps://id.acme.example/account/verify?token=abc\n',
+    text: 'Confirm your address\n\n4829 1301\n\nhttps://id.acme.example/account/verify?token=abc\n',
   }),
 };
 
@@ -499,9 +517,9 @@ export const exhibits: Exhibit[] = Object.entries(models).map(([name, model]) =>
 
 /** The letters with what their senders put in. */
 export const letters: Record<string, Params> = {
-  'verify-address': { code: '482913', link: 'https://id.acme.example/account/verify?token=a&x=1', minutes: 15 },
+  'verify-address': { code: '48291301', link: 'https://id.acme.example/account/verify?token=a&x=1', minutes: 15 },
   'account-exists': { link: 'https://id.acme.example/account/forgot' },
-  'reset-password': { code: '118204', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
+  'reset-password': { code: '11820447', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
   'password-changed': { when: new Date('2026-11-21T02:04:00Z'), link: 'https://id.acme.example/account/forgot' },
   'organisation-invitation': {
     place: 'Globex Corporation',
@@ -521,8 +539,12 @@ export const letters: Record<string, Params> = {
     device: 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0',
     link: 'https://id.acme.example/account/not-me?token=abc',
   },
-  'change-address': { code: '118204', link: 'https://id.acme.example/account/email/confirm?token=abc', minutes: 1440 },
-  'signin-code': { code: '118204', minutes: 10, ip: '203.0.113.7', device: 'Firefox, Linux' },
+  'change-address': {
+    code: '11820447',
+    link: 'https://id.acme.example/account/email/confirm?token=abc',
+    minutes: 1440,
+  },
+  'signin-code': { code: '11820447', minutes: 10, ip: '203.0.113.7', device: 'Firefox, Linux' },
   'address-taken': { link: 'https://id.acme.example/account/forgot' },
   'address-changed': { when, link: 'https://id.acme.example/account/email/undo?token=abc', minutes: 20_160 },
   welcome: { link: 'https://id.acme.example/' },

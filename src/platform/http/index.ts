@@ -1,4 +1,5 @@
 /** What every door shares of HTTP: the listening server, the trace of a request, headers that protect, forms and their guard. */
+export { readBytes } from './body.ts';
 export { type ErrorPage, errorBoundary } from './boundary.ts';
 export { type Csrf, createCsrf } from './csrf.ts';
 export { type Form, formBody, readForm } from './form.ts';
