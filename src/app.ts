@@ -389,6 +389,7 @@ export async function createApp(options: {
     settings,
     limits,
     provider: oidc.provider,
+    federation,
     users,
     pictures,
     fields,
