@@ -10,6 +10,7 @@ import type { SigninPorts } from './ports.ts';
 import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';
 import { createConsentStep } from './steps/consent.ts';
+import { createDetailsStep } from './steps/details.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
 import { linkStep } from './steps/link.ts';
@@ -72,6 +73,7 @@ export function createSignin(ports: SigninPorts) {
     'reset-sent': createResetSentStep(signin),
     reset: createResetStep(signin),
     'new-password': createNewPasswordStep(signin),
+    details: createDetailsStep(signin),
     totp: createTotpStep(signin),
     recovery: createRecoveryStep(signin),
     sms,
