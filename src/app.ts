@@ -135,7 +135,9 @@ export async function createApp(options: {
     open: () => createDb(store),
     log,
   });
-  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
+  const { replicaUrl, replicaLag, connections } = settings.database;
+  const replica = replicaUrl ? { url: replicaUrl, mostLag: replicaLag } : undefined;
+  const db = await createDb({ ...store, connections, answerWithin: 10, replica });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const stops = createStops({ db, redis, clock, log });
@@ -375,6 +377,7 @@ export async function createApp(options: {
     settings,
     limits,
     provider: oidc.provider,
+    federation,
     users,
     pictures,
     fields,
@@ -464,7 +467,7 @@ export async function createApp(options: {
     topics: Object.keys(consumers),
     keys,
     clock,
-    connections: settings.database.connections,
+    connections,
     hashingLoad: credentials.passwords.hashingLoad,
     caches: {
       clients: clients.cacheReads,

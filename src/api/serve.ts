@@ -81,7 +81,7 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
     return { status, headers, body: reply.body === undefined ? undefined : JSON.stringify(reply.body) };
   };
 
-  const key = route.method === 'POST' ? idempotencyKey(ctx.get('idempotency-key')) : undefined;
+  const key = route.method === 'POST' ? idempotencyKey(ctx.req.headers['idempotency-key']) : undefined;
   if (key === undefined) return send(ctx, await work());
   const request = JSON.stringify([route.method, ctx.path, ctx.querystring, sent ?? null]);
   const { replayed, ...kept } = await ports.idempotency.once(nameOf(caller), key, request, work);

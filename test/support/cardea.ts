@@ -176,9 +176,9 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     logs: output,
     env,
     pid: child.pid!,
-    databaseUrl: database.url,
+    databaseUrl: env.DATABASE_URL!,
     async sql(text, params) {
-      const client = new Client({ connectionString: database.url });
+      const client = new Client({ connectionString: env.DATABASE_URL! });
       await client.connect();
       try {
         return (await client.query(text, params)).rows;

@@ -106,6 +106,9 @@ export const schema = section('All settings', {
       .describe(
         'A copy that may be behind, for lists, searches and figures; never asked for what decides about access',
       ),
+    replica_lag: duration(1, 300).describe(
+      'How far behind that copy may be; one that is further behind or out of reach is not asked, and the first one is',
+    ),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
     migrate: yes().describe(
