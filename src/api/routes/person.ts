@@ -24,7 +24,7 @@ const address = z.strictObject(
   ),
 );
 
-/** What people tell of themselves: the claims of OpenID Connect Core 1.0, section 5.1, by their names. */
+/** What people tell of themselves: the claims of OpenID Connect Core 1.0, section 5.1, by their names; and `bio`, which is none. */
 const claims = {
   name: text(200),
   given_name: text(200),
@@ -43,6 +43,7 @@ const claims = {
     .max(35),
   phone_number: z.string().regex(/^\+[1-9]\d{3,14}$/, 'As E.164 writes it: +49301234567'),
   address,
+  bio: text(1_000),
 };
 
 const eachNullish = <Shape extends z.ZodRawShape>(shape: Shape) =>
