@@ -52,6 +52,7 @@ import {
   createTrust,
   errorBoundary,
   health,
+  limitPages,
   onlyHost,
   publicProtocol,
   requestTrace,
@@ -64,6 +65,7 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createRate,
   createStops,
   createVault,
   type Log,
@@ -135,7 +137,9 @@ export async function createApp(options: {
     open: () => createDb(store),
     log,
   });
-  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
+  const { replicaUrl, replicaLag, connections } = settings.database;
+  const replica = replicaUrl ? { url: replicaUrl, mostLag: replicaLag } : undefined;
+  const db = await createDb({ ...store, connections, answerWithin: 10, replica });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const stops = createStops({ db, redis, clock, log });
@@ -189,7 +193,7 @@ export async function createApp(options: {
   const facts = createFacts({ db, mostGroups });
   const tokenFacts = createTokenFacts(facts, factClaims);
   const organisations = createOrganisations({
-    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    ...{ db, bus, clock, log, events, mail, resolveTxt, facts, roles },
     home: `${settings.issuer}/account/organisations`,
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
@@ -211,6 +215,10 @@ export async function createApp(options: {
     mail,
     sms,
     codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    noticeText: (locale, what, link) => {
+      const say = views.words(locale);
+      return say('sms.notice', { what: say(`mail.notice.${what}.subject`), link, organisation: branding().name });
+    },
     groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
     elsewhere: {
@@ -274,6 +282,7 @@ export async function createApp(options: {
   const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
+  const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     keys,
     clients,
@@ -305,12 +314,21 @@ export async function createApp(options: {
     clock,
     limits,
     userCodes: credentials.budgets.userCodes,
-    clientFailures: credentials.budgets.clientFailures,
+    clientFailures: credentials.budgets,
+    clientRequests,
     pairwise: await createPairwise({ db, clock }),
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
+    tokenEndpoints: createTokenEndpoints({
+      keys,
+      sessions,
+      issuer: settings.issuer,
+      clock,
+      answer,
+      callers,
+      rate: clientRequests,
+    }),
     suffices: (ctx, session) =>
       credentials.factors.suffices({
         ...session,
@@ -350,6 +368,7 @@ export async function createApp(options: {
     federation,
     countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
     trickle,
+    clock,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
@@ -370,6 +389,7 @@ export async function createApp(options: {
     settings,
     limits,
     provider: oidc.provider,
+    federation,
     users,
     pictures,
     fields,
@@ -459,7 +479,7 @@ export async function createApp(options: {
     topics: Object.keys(consumers),
     keys,
     clock,
-    connections: settings.database.connections,
+    connections,
     hashingLoad: credentials.passwords.hashingLoad,
     caches: {
       clients: clients.cacheReads,
@@ -491,6 +511,7 @@ export async function createApp(options: {
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
+  koa.use(limitPages(createRate({ limits, budget: credentials.budgets.pageRequests })));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
   koa.use(signOutThere({ provider: oidc.provider, sessions, federation }));
   koa.use(oidc.endpoints);
@@ -504,6 +525,7 @@ export async function createApp(options: {
         path: routes.introspection,
         answer,
         callers,
+        rate: clientRequests,
         isTrusted: createTrust(settings.proxy.trusted),
         stops,
         log,

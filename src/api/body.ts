@@ -1,4 +1,4 @@
-import type { AppContext } from '../platform/http/index.ts';
+import { type AppContext, readBytes } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 
 const deepest = 32;
@@ -16,24 +16,10 @@ export async function readJson(ctx: AppContext, limit: number): Promise<unknown>
   if (req.headers['content-length'] === '0') return undefined;
   if (req.headers['content-length'] === undefined && req.headers['transfer-encoding'] === undefined) return undefined;
   demandJson(ctx);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const tooLarge = () => new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
-  // What is announced as too large is not read at all; the connection is closed after the answer.
-  if (Number(req.headers['content-length']) > limit) {
-    ctx.set('connection', 'close');
-    throw tooLarge();
-  }
-  for await (const chunk of req) {
-    size += (chunk as Buffer).length;
-    if (size > limit) {
-      ctx.set('connection', 'close');
-      throw tooLarge();
-    }
-    chunks.push(chunk as Buffer);
-  }
-  if (size === 0) return undefined;
-  const value = parse(Buffer.concat(chunks));
+  const bytes = await readBytes(req, limit);
+  if (!bytes) throw new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
+  if (bytes.length === 0) return undefined;
+  const value = parse(bytes);
   demandStorable(value);
   return value;
 }

@@ -1,4 +1,5 @@
-import { type Account, errors, type FindAccount } from 'oidc-provider';
+import { type Account, errors, type FindAccount, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Sessions } from '../sessions/index.ts';
 import {
   claimsOfFacts,
   type FactClaimSettings,
@@ -92,6 +93,17 @@ export function claimsFor(
   return claims;
 }
 
+/**
+ * Whether nothing but the subject can come into an ID token: beside a token for userinfo the engine leaves out the claims
+ * of scopes (`conformIdTokenClaims`), and no claim was asked for by name.
+ */
+function saysOnlyWho(ctx: KoaContextWithOIDC, scope: string, mask: object): boolean {
+  const accessToken = ctx.oidc?.entities.AccessToken;
+  const isForUserinfo = accessToken !== undefined && accessToken.aud === undefined;
+  const names = scope.split(' ').every((name) => name === 'openid' || name === 'offline_access');
+  return Object.keys(mask).length === 0 && (isForUserinfo || names);
+}
+
 /** At these the person is in the browser: a stopped account is an error to show them, not a missing subject. */
 const browserRoutes = new Set(['authorization', 'resume', 'code_verification', 'device_resume']);
 
@@ -106,8 +118,10 @@ export function createFindAccount({
   facts,
   factClaims,
   organisationRequests,
+  sessions,
 }: {
   standing: Standing;
+  sessions: Pick<Sessions, 'hasCaughtUp'>;
   users: Users;
   fields: Pick<Fields, 'list'>;
   facts: FactsReader;
@@ -115,7 +129,8 @@ export function createFindAccount({
   organisationRequests: Pick<OrganisationRequests, 'stillIn'>;
 }): FindAccount {
   return async (ctx, sub, token) => {
-    if (!(await standing.stands(sub))) {
+    const stands = sessions.hasCaughtUp() ? standing.isKnownToStand : standing.stands;
+    if (!(await stands(sub))) {
       // The store hides a stopped person's session; this is the instant between that answer and this question.
       if (browserRoutes.has(ctx.oidc?.route)) throw new errors.AccessDenied('the account may not be used');
       return undefined;
@@ -123,7 +138,8 @@ export function createFindAccount({
     if (!(await organisationRequests.stillIn(token as never, sub))) return undefined;
     const account: Account = {
       accountId: sub,
-      async claims(_use, scope, mask) {
+      async claims(use, scope, mask) {
+        if (use === 'id_token' && saysOnlyWho(ctx, scope, mask)) return { sub };
         const user = await users.byId(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
         const claims = claimsFor(user, ctx.oidc?.client, await fields.list());

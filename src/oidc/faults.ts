@@ -1,8 +1,12 @@
 import { Refusal } from '../platform/index.ts';
 import { StoreUnavailable } from '../sessions/index.ts';
+import { TooMany } from './too-many.ts';
 
-const translated = (error: unknown): unknown =>
-  error instanceof Refusal && error.kind === 'unavailable' ? new StoreUnavailable(error) : error;
+function translated(error: unknown): unknown {
+  if (!(error instanceof Refusal)) return error;
+  if (error.kind === 'unavailable') return new StoreUnavailable(error);
+  return error.kind === 'limited' ? new TooMany(error) : error;
+}
 
 /** Lets the engine call our function and meet only errors that it knows how to answer with. */
 export function forEngine<Args extends unknown[], T>(
@@ -19,10 +23,17 @@ export function forEngine<Args extends unknown[], T>(
 
 /** The same for every method of an object. */
 export function allForEngine<T extends object>(object: T): T {
+  const made = new Map<PropertyKey, { of: unknown; told: unknown }>();
   return new Proxy(object, {
     get(target, name, receiver) {
       const value = Reflect.get(target, name, receiver);
-      return typeof value === 'function' ? forEngine(value.bind(target)) : value;
+      if (typeof value !== 'function') return value;
+      let known = made.get(name);
+      if (known?.of !== value) {
+        known = { of: value, told: forEngine(value.bind(target)) };
+        made.set(name, known);
+      }
+      return known!.told;
     },
   });
 }

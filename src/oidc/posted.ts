@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa';
+import { readBytes } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { routes } from './configuration.ts';
 
@@ -15,11 +16,8 @@ const posted: readonly string[] = [routes.authorization, routes.end_session];
 export const postedRequests: Middleware = async (ctx, next) => {
   if (ctx.method !== 'POST' || !posted.includes(ctx.path)) return next();
   if (!ctx.is('application/x-www-form-urlencoded')) throw new Refusal('request.media_type', { kind: 'invalid' });
-  let body = '';
-  for await (const chunk of ctx.req) {
-    body += chunk;
-    if (body.length > most) throw new Refusal('request.too_large', { kind: 'invalid' });
-  }
-  ctx.redirect(`${ctx.path}?${new URLSearchParams(body)}`);
+  const body = await readBytes(ctx.req, most);
+  if (!body) throw new Refusal('request.too_large', { kind: 'invalid' });
+  ctx.redirect(`${ctx.path}?${new URLSearchParams(body.toString())}`);
   ctx.status = 303;
 };

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 import { type Clock, sha256 } from '../platform/index.ts';
-import type { Sessions } from '../sessions/index.ts';
-import { dpopKey, refuseDpopReplay, type Step, wrapGrant } from './engine-internals.ts';
+import { RefreshTokenUsed, type Sessions } from '../sessions/index.ts';
+import { dpopKey, type Step, wrapGrant } from './engine-internals.ts';
 import type { CertificateOf } from './mutual-tls.ts';
 
 interface Answer {
@@ -22,9 +22,9 @@ const isRefusal = (error: unknown): error is errors.OIDCProviderError =>
  * the grant (RFC 9700, section 4.14.2).
  *
  * ```
- *   token unused ──▶ engine rotates ──▶ answer kept for the window
- *   token used   ──▶ within the window, same client and key ──▶ the kept answer
- *                └─▶ otherwise ──▶ engine: grant ended, invalid_grant
+ *   engine ──▶ token unused ──▶ rotates ──▶ answer kept for the window
+ *          └─▶ token used ──▶ within the window, same client and key ──▶ the kept answer
+ *                         └─▶ otherwise ──▶ grant ended, invalid_grant
  * ```
  */
 export function answerRetriedRefreshes(
@@ -77,18 +77,16 @@ export function answerRetriedRefreshes(
         if (typeof value !== 'string') return engine(ctx, next);
         const id = sha256(value);
 
-        const answerAgain = async ({ proofIsNew }: { proofIsNew: boolean }): Promise<boolean> => {
+        const answerAgain = async (): Promise<boolean> => {
           if (!(await usedWithinWindow(value))) return false;
           const answer = await kept(id);
           const now = await proved(ctx);
           if (answer?.clientId !== now.clientId || answer.jkt !== now.jkt || answer.certificate !== now.certificate)
             return false;
-          if (proofIsNew) await refuseDpopReplay(provider, ctx, errors.InvalidGrant);
           ctx.body = answer.body;
           return true;
         };
 
-        if (await answerAgain({ proofIsNew: true })) return;
         // The use of the token, its successor and the answer for retries stand or fall together: a store lost half-way
         // must not leave a token used whose successor nobody was given. A refusal stands with what it ended.
         const refused = await sessions.atomically(async () => {
@@ -102,8 +100,8 @@ export function answerRetriedRefreshes(
           }
         });
         if (!refused) return;
-        // Lost the race for the token by a moment: the winner's answer is ours too.
-        if (refused instanceof errors.InvalidGrant && (await answerAgain({ proofIsNew: false }))) return;
+        // Nothing else is wrong with the request: the engine looks at the proof of the key, its replay included, before.
+        if (refused instanceof RefreshTokenUsed && (await answerAgain())) return;
         throw refused;
       },
   );

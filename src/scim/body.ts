@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { readBytes } from '../platform/http/index.ts';
 import { bulkLimits } from './discovery.ts';
 import { bad, ScimFault } from './faults.ts';
 
@@ -13,17 +14,10 @@ export async function readBody(ctx: Context): Promise<unknown> {
   const type = ctx.get('content-type');
   if (type && !types.test(type)) throw new ScimFault(415, undefined, 'the body is application/scim+json');
   const most = bulkLimits.maxPayloadSize;
-  const tooLarge = () => new ScimFault(413, undefined, `the body is larger than ${most} bytes (maxPayloadSize)`);
-  if (Number(ctx.get('content-length')) > most) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > most) throw tooLarge();
-    chunks.push(chunk);
-  }
+  const bytes = await readBytes(ctx.req, most);
+  if (!bytes) throw new ScimFault(413, undefined, `the body is larger than ${most} bytes (maxPayloadSize)`);
   try {
-    const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    const body = JSON.parse(bytes.toString('utf8')) as unknown;
     if (isDeeper(body, deepest)) throw new Error('too deep');
     return body;
   } catch {

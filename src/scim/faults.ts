@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { AppContext } from '../platform/http/index.ts';
-import { Refusal, statusOfKind } from '../platform/index.ts';
+import { Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
 
 /** RFC 7644, section 3.12, table 9; RFC 9865, section 3. */
 export type ScimType =
@@ -68,6 +68,10 @@ function ofKind(refusal: Refusal): ScimFault {
   return new ScimFault(statusOfKind[kind], kind === 'invalid' ? 'invalidValue' : undefined, code);
 }
 
+/** Who sends a body and goes away before its end is no fault of ours. */
+const isCutOff = (thrown: unknown): boolean =>
+  ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((thrown as NodeJS.ErrnoException | undefined)?.code ?? '');
+
 /** Every answer of this door that is not a success. A bug is logged whole and told as nothing but the request's id. */
 export const scimFaults: Middleware = async (ctx, next) => {
   try {
@@ -75,10 +79,14 @@ export const scimFaults: Middleware = async (ctx, next) => {
   } catch (thrown) {
     const { state } = ctx as AppContext;
     const fault = faultOf(thrown);
+    if (isCutOff(thrown)) {
+      state.log.info('the connection was cut off');
+      ctx.status = 400;
+      return;
+    }
     if (!fault) state.log.error({ err: thrown }, 'a request failed');
     else state.log.info({ status: fault.status, scimType: fault.scimType }, 'refused');
-    const { retryAfter } = thrown as Partial<Refusal>;
-    if (retryAfter) ctx.set('retry-after', String(Math.ceil(retryAfter)));
+    if (thrown instanceof Refusal) ctx.set(refusalHeaders(thrown));
     ctx.status = fault?.status ?? 500;
     ctx.body = JSON.stringify(
       errorBody(fault ?? { status: 500, scimType: undefined, message: `internal error, request ${state.traceId}` }),

@@ -1,6 +1,7 @@
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import { sha256, type Vault } from '../platform/index.ts';
 import type { KeyValue } from '../platform/kv/index.ts';
+import type { CaughtUp } from './caught-up.ts';
 
 /**
  * The engine judges expiry itself, and tells an expired code from an unknown one (RFC 8628, section 3.5:
@@ -49,9 +50,10 @@ export const fleetingModels: Record<string, FleetingModel> = {
 export function createFleetingAdapter(
   model: string,
   kept: FleetingModel,
-  deps: { kv: KeyValue; vault: Vault },
+  deps: { kv: KeyValue; vault: Vault; caughtUp?: CaughtUp | undefined },
 ): Adapter {
-  const { kv, vault } = deps;
+  const { kv, vault, caughtUp } = deps;
+  const get = model === 'AccessToken' && caughtUp ? caughtUp.get : kv.get;
   const keyOf = (id: string) => `${model}:${sha256(id)}`;
   const userCodeKey = (userCode: string) => `UserCode:${vault.mac(userCode, 'user-code')}`;
 
@@ -75,7 +77,7 @@ export function createFleetingAdapter(
     async find(id) {
       const key = keyOf(id);
       if (!kept.spent) {
-        const value = await kv.get(key);
+        const value = await get(key);
         return value === undefined ? undefined : { ...unpack(key, value), jti: id };
       }
       const stored = await kv.read(key);

@@ -2,6 +2,7 @@ import { type Adapter, type AdapterPayload, Provider } from 'oidc-provider';
 import { type Clock, secondsAfter, sha256 } from '../platform/index.ts';
 import type { KeyValue } from '../platform/kv/index.ts';
 import { graceSeconds } from './artifacts.ts';
+import type { CaughtUp } from './caught-up.ts';
 import {
   type Authorization,
   type Authorizations,
@@ -61,8 +62,9 @@ export function createSessionAdapter(deps: {
   end: (uid: string) => Promise<unknown>;
   /** Applications were signed out of a session that goes on: makes the change and tells, all or nothing. */
   leave: (left: Ended[], change: () => Promise<void>) => Promise<void>;
+  caughtUp?: CaughtUp | undefined;
 }): Adapter {
-  const { kv, registry, clock, request, end, leave } = deps;
+  const { kv, registry, clock, request, end, leave, caughtUp } = deps;
   const keyOf = (id: string) => `Session:${sha256(id)}`;
   // The engine changes the very object we gave it, so the object itself can be asked what it was.
   const asRead = new WeakMap<object, AsRead>();
@@ -132,6 +134,17 @@ export function createSessionAdapter(deps: {
       return { ...kept, ...document(record), exp: kept.exp, jti: id };
     },
     async findByUid(uid) {
+      // For a token that is bound to it: account and grant are all that is looked at. Whether another was granted
+      // meanwhile is told by nobody, so what does not fit is looked up.
+      const token = caughtUp?.token();
+      if (token) {
+        const known = await registry.standing.get(uid);
+        if (known && known.expiresAt > clock.now() && known.grants.get(token.clientId) === token.grantId) {
+          const { accountId, expiresAt } = known;
+          const authorizations = { [token.clientId]: { grantId: token.grantId } };
+          return { kind: 'Session', uid, accountId, exp: epoch(expiresAt), authorizations } as AdapterPayload;
+        }
+      }
       const record = await registry.find(uid);
       return record && document(record);
     },

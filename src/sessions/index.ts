@@ -11,6 +11,7 @@ import type { Db } from '../platform/db/index.ts';
 import type { CacheReads, Clock, RedisConnection, Stops, Vault } from '../platform/index.ts';
 import { createPostgresKeyValue, createRedisKeyValue } from '../platform/kv/index.ts';
 import { createFleetingAdapter, createReplayAdapter, fleetingModels } from './artifacts.ts';
+import { createCaughtUp } from './caught-up.ts';
 import { type CleanedUp, createCleanUp } from './clean-up.ts';
 import { createEnding, type EndedListener } from './ending.ts';
 import { createSessionAdapter, currentRequest, type RequestFacts } from './engine-session.ts';
@@ -22,6 +23,7 @@ import { createRevokedJwts } from './revoked-jwts.ts';
 import { createTokens, type StoredToken, type Tokens } from './tokens.ts';
 import { tellUnavailable } from './unavailable.ts';
 
+export { RefreshTokenUsed } from './grants.ts';
 export { StoreUnavailable } from './unavailable.ts';
 export type {
   Authorization,
@@ -64,6 +66,8 @@ export interface Sessions {
   isJwtRevoked(jti: string): Promise<boolean>;
   /** Questions about tokens, answered from memory where nothing was stopped since; not without `stops`. */
   tokens: Tokens;
+  /** Whether the engine's request at hand may be answered from memory, as it has heard of all that was stopped. */
+  hasCaughtUp(): boolean;
   /** How often they were, by what they were about. */
   cacheReads: Readonly<Record<'grants' | 'sessions' | 'revoked_jwts', () => CacheReads>>;
 
@@ -106,7 +110,8 @@ export function createSessions(deps: {
 }): Sessions {
   const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, stops, request = currentRequest } = deps;
   const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
-  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds, stops });
+  const caughtUp = stops && createCaughtUp(stops, kv.get);
+  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds, stops, caughtUp });
   const registry = createRegistry({ db, clock, mayHold, stops });
   const { signOut, leave, ...ending } = createEnding({ db, grants, registry, stops });
   const revokedJwts = createRevokedJwts({ db, clock, stops });
@@ -114,7 +119,7 @@ export function createSessions(deps: {
 
   const build = (model: string): Adapter => {
     const fleetingModel = fleetingModels[model];
-    if (fleetingModel) return createFleetingAdapter(model, fleetingModel, { kv, vault });
+    if (fleetingModel) return createFleetingAdapter(model, fleetingModel, { kv, vault, caughtUp });
     switch (model) {
       case 'Grant':
         return grants.grantAdapter;
@@ -126,7 +131,7 @@ export function createSessions(deps: {
       case 'ReplayDetection':
         return createReplayAdapter(kv);
       case 'Session':
-        return createSessionAdapter({ kv, registry, clock, request, end: signOut, leave });
+        return createSessionAdapter({ kv, registry, clock, request, end: signOut, leave, caughtUp });
       default:
         throw new Error(`no place is known for the model ${model}`);
     }
@@ -155,6 +160,7 @@ export function createSessions(deps: {
     revokeJwt: revokedJwts.revoke,
     isJwtRevoked: revokedJwts.isRevoked,
     tokens: stops ? createTokens({ stops, clock, grants, registry, revokedJwts }) : (undefined as never),
+    hasCaughtUp: () => caughtUp?.has() ?? false,
     cacheReads: {
       grants: grants.standing.reads,
       sessions: registry.standing.reads,

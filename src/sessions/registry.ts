@@ -57,6 +57,11 @@ export interface Changes {
 
 export const isChange = ({ set, removed }: Changes): boolean => removed.length > 0 || Object.keys(set).length > 0;
 
+/** Another grant for an application ends what hung on the one before; a first one ends nothing. */
+const takesAway = ({ set, removed }: Changes, before: Authorizations): boolean =>
+  removed.some((clientId) => clientId in before) ||
+  Object.entries(set).some(([clientId, { grantId }]) => (before[clientId]?.grantId ?? grantId) !== grantId);
+
 /** What others need to know of a session that lives. */
 export interface SessionFacts {
   accountId: string;
@@ -129,7 +134,7 @@ export function createRegistry(deps: {
       await db.transact(async () => {
         // Locks the account against being stopped until we commit: no session is born after a stop.
         if (!(await mayHold(signIn.accountId))) throw new errors.AccessDenied('the account may hold no session');
-        const rows = await db.query(
+        const [row] = await db.query<{ is_new: boolean }>(
           `insert into session as s (uid, account_id, created_at, seen_at, expires_at, auth_time, acr, amr, remember,
              ip, user_agent, authorizations)
            values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -137,7 +142,7 @@ export function createRegistry(deps: {
              auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, remember = excluded.remember,
              authorizations = (s.authorizations - $12::text[]) || excluded.authorizations
              where s.ended_at is null and s.account_id = excluded.account_id
-           returning 1`,
+           returning xmax = 0 as is_new`,
           [
             signIn.uid,
             signIn.accountId,
@@ -153,9 +158,8 @@ export function createRegistry(deps: {
             changes.removed,
           ],
         );
-        if (rows.length === 0) throw sessionEnded();
-        // Another grant for an application ends what hung on the one before.
-        if (isChange(changes)) stops?.mark(`session:${signIn.uid}`);
+        if (!row) throw sessionEnded();
+        if (!row.is_new && isChange(changes)) stops?.mark(`session:${signIn.uid}`);
       });
     },
 
@@ -165,17 +169,19 @@ export function createRegistry(deps: {
      */
     async update(uid: string, expiresAt: Date, changes: Changes): Promise<void> {
       const write = async () => {
-        const rows = await db.query(
-          `update session set seen_at = $2, expires_at = $3, authorizations = (authorizations - $4::text[]) || $5::jsonb
-             where uid = $1 and ended_at is null returning 1`,
+        const [row] = await db.query<{ before: Authorizations }>(
+          `update session s set seen_at = $2, expires_at = $3,
+             authorizations = (s.authorizations - $4::text[]) || $5::jsonb
+           from (select uid, authorizations from session where uid = $1 and ended_at is null for update) b
+           where s.uid = b.uid returning b.authorizations as before`,
           [uid, clock.now(), expiresAt, changes.removed, JSON.stringify(changes.set)],
         );
-        if (rows.length === 0) throw sessionEnded();
+        if (!row) throw sessionEnded();
+        return row.before;
       };
-      if (!stops || !isChange(changes)) return write();
+      if (!stops || !isChange(changes)) return void (await write());
       await db.transact(async () => {
-        await write();
-        stops.mark(`session:${uid}`);
+        if (takesAway(changes, await write())) stops.mark(`session:${uid}`);
       });
     },
 

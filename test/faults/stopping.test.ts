@@ -39,11 +39,19 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
     await first?.stop();
   });
 
-  const isActive = (house: House, token: string, as = clients.orders): Promise<boolean> =>
+  const basic = (as: { client_id: string; client_secret: string }) =>
+    `Basic ${btoa(`${encodeURIComponent(as.client_id)}:${encodeURIComponent(as.client_secret)}`)}`;
+
+  const send = (
+    house: House,
+    path: string,
+    authorization: string,
+    fields: Record<string, string>,
+  ): Promise<{ status: number; text: string }> =>
     new Promise((resolve, reject) => {
-      const body = new URLSearchParams({ token }).toString();
+      const body = new URLSearchParams(fields).toString();
       const asked = request(
-        `${house.at}/introspect`,
+        house.at + path,
         {
           method: 'POST',
           agent,
@@ -51,30 +59,48 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
             host: new URL(house.issuer).host,
             'content-type': 'application/x-www-form-urlencoded',
             'content-length': Buffer.byteLength(body),
-            authorization: `Basic ${btoa(`${encodeURIComponent(as.client_id)}:${encodeURIComponent(as.client_secret)}`)}`,
+            authorization,
           },
         },
         async (response) => {
           let text = '';
           for await (const chunk of response) text += chunk;
-          if (response.statusCode !== 200) reject(new Error(`${response.statusCode} ${text}`));
-          else resolve(JSON.parse(text).active);
+          resolve({ status: response.statusCode!, text });
         },
       );
       asked.on('error', reject);
       asked.end(body);
     });
 
-  /** A person signed in to `clientId`, with an opaque token and a JWT, both bound to the session. */
+  const isActive = async (house: House, token: string, as = clients.orders): Promise<boolean> => {
+    const { status, text } = await send(house, '/introspect', basic(as), { token });
+    if (status !== 200) throw new Error(`${status} ${text}`);
+    return JSON.parse(text).active;
+  };
+  const userinfo = async (house: House, { own }: Held) => (await send(house, '/userinfo', `Bearer ${own}`, {})).status;
+  const refresh = async (house: House, { renewal }: Held) => {
+    const fields = { grant_type: 'refresh_token', refresh_token: renewal };
+    const { status, text } = await send(house, '/token', basic(clients.web), fields);
+    return { status, error: JSON.parse(text).error };
+  };
+
+  /** A person signed in to `clientId`: opaque tokens for an API and for userinfo, a JWT, a refresh token, bound to the session. */
   async function hold(clientId = 'web', accountId?: string) {
     const { users, sessions, keys } = first.app.ports;
     const account = accountId ?? (await users.create({ state: 'Active' }, cli)).id;
-    const [grantId, uid, token, jti] = [randomId(), randomId(), randomId(), randomId()];
+    const [grantId, uid, token, jti, own, renewal] = [0, 1, 2, 3, 4, 5].map(randomId) as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
     const times = { iat: epoch(), exp: epoch() + 600 };
     const common = { ...times, accountId: account, clientId };
     const save = (model: string, id: string, payload: object) =>
       sessions.adapter(model).upsert(id, { kind: model, jti: id, ...payload } as never, 600);
-    await save('Grant', grantId, common);
+    await save('Grant', grantId, { ...common, openid: { scope: 'openid email' } });
     await save('Session', randomId(), {
       ...common,
       uid,
@@ -83,6 +109,9 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
     });
     const bound = { ...common, grantId, sessionUid: uid, expiresWithSession: true, scope: 'stock:read', aud: STOCK };
     await save('AccessToken', token, bound);
+    const forUs = { ...bound, aud: undefined, scope: 'openid email' };
+    await save('AccessToken', own, forUs);
+    await save('RefreshToken', renewal, { ...forUs, gty: 'authorization_code', rotations: 0 });
     const key = keys.current().signing.ES256!;
     const jwt = await new SignJWT({ client_id: clientId, jti, gid: grantId, suid: uid, scope: 'orders:read' })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid! })
@@ -92,7 +121,7 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
       .setIssuedAt(times.iat)
       .setExpirationTime(times.exp)
       .sign(await importJWK(key, 'ES256'));
-    return { account, grantId, uid, token, jti, jwt, clientId };
+    return { account, grantId, uid, token, jti, jwt, clientId, own, renewal };
   }
   type Held = Awaited<ReturnType<typeof hold>>;
 
@@ -111,6 +140,45 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
     for (const one of [token, jwt, token, jwt]) expect(await isActive(house, one)).toBe(true);
   };
 
+  test.each(Object.keys(ways))('%s is dead on the other process at userinfo and refresh at once', async (way) => {
+    for (let round = 0; round < 6; round++) {
+      const [here, there] = round % 2 ? [first, second] : [second, first];
+      const held = await hold();
+      const other = await hold();
+      for (const one of [held, other, held, other]) expect(await userinfo(there, one)).toBe(200);
+      if (round % 3 === 1) await emptyJournal();
+      await ways[way]!(here, held);
+      if (round % 3 === 2) await emptyJournal();
+      expect(await userinfo(there, held)).toBe(401);
+      expect(await refresh(there, held)).toEqual({ status: 400, error: 'invalid_grant' });
+      expect(await userinfo(there, other)).toBe(200);
+      expect(await refresh(there, other)).toMatchObject({ status: 200 });
+    }
+  });
+
+  test('another grant in the session ends what hung on the one before, at userinfo on the other process too', async () => {
+    for (let round = 0; round < 6; round++) {
+      const held = await hold();
+      for (let turn = 0; turn < 2; turn++) expect(await userinfo(second, held)).toBe(200);
+      await first.app.ports.sessions.endGrant(held.grantId, 'test');
+      const next = await hold('web', held.account);
+      const part = await first.app.ports.sessions.authorize(held.uid, 'web', { grantId: next.grantId });
+      expect(part?.grantId).toBe(next.grantId);
+      expect(await userinfo(second, held)).toBe(401);
+      // A token of the new grant, bound to the old session: nobody told of what began, and it counts at once.
+      const token = randomId();
+      await first.app.ports.sessions.adapter('AccessToken').upsert(
+        token,
+        {
+          ...{ kind: 'AccessToken', jti: token, iat: epoch(), exp: epoch() + 600, scope: 'openid', clientId: 'web' },
+          ...{ accountId: held.account, grantId: next.grantId, sessionUid: held.uid, expiresWithSession: true },
+        },
+        600,
+      );
+      expect(await userinfo(second, { ...held, own: token })).toBe(200);
+    }
+  });
+
   test.each(Object.keys(ways))('%s is dead on the other process at once, round after round', async (way) => {
     for (let round = 0; round < 12; round++) {
       const [here, there] = round % 2 ? [first, second] : [second, first];
@@ -124,8 +192,12 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
     }
   });
 
-  test('with the bus cut, and Redis emptied of its journal in between', async () => {
+  const emptyJournal = async () => {
     const [row] = (await sql.query('select id from stop_head')).rows;
+    await redis?.del(`cardea:{stops:${row.id}}`, `cardea:{stops:${row.id}}:head`);
+  };
+
+  test('with the bus cut, and Redis emptied of its journal in between', async () => {
     const all = Object.values(ways);
     for (let round = 0; round < 24; round++) {
       const held = await hold();
@@ -133,9 +205,9 @@ describe.each(['PostgreSQL', 'Redis'] as const)('over %s', (kind) => {
       await sql.query(
         `select pg_terminate_backend(pid) from pg_stat_activity where query ilike 'listen %' and datname = current_database()`,
       );
-      if (round % 3 === 1) await redis?.del(`cardea:{stops:${row.id}}`, `cardea:{stops:${row.id}}:head`);
+      if (round % 3 === 1) await emptyJournal();
       await all[round % all.length]!(first, held);
-      if (round % 3 === 2) await redis?.del(`cardea:{stops:${row.id}}`, `cardea:{stops:${row.id}}:head`);
+      if (round % 3 === 2) await emptyJournal();
       expect(await Promise.all([held.token, held.jwt].map((one) => isActive(second, one)))).toEqual([false, false]);
     }
   });

@@ -186,8 +186,11 @@ describe('trap 23: refresh tokens that are sent again', () => {
     const proofOf = async (by: typeof key) => ({ dpop: await by.proof('POST', `${cardea.issuer}/token`) });
     const bound = await spa.redeem(await spa.code(), {}, await proofOf(key));
     const token = String(bound.body.refresh_token);
-    const rotated = await spa.refresh(token, {}, await proofOf(key));
+    const proof = await proofOf(key);
+    const rotated = await spa.refresh(token, {}, proof);
     expect((await spa.refresh(token, {}, await proofOf(key))).body).toEqual(rotated.body);
+    // A request that was overheard and sent again as it was is none of the application's (RFC 9449, section 11.1).
+    expect(await spa.refresh(token, {}, proof)).toMatchObject({ status: 400 });
     expect(await spa.refresh(token, {}, await proofOf(thief))).toMatchObject({ status: 400 });
     expect(await spa.refresh(token)).toMatchObject({ status: 400 });
   });

@@ -15,7 +15,7 @@ import {
   requestKey,
   STOCK,
 } from '../support/seeds.ts';
-import { allowDevice, claimsOf, type TokenClient, tokenClient } from '../support/token-client.ts';
+import { allowDevice, claimsOf, type TokenClient, times, tokenClient } from '../support/token-client.ts';
 
 // One test or more for each numbered trap of the notes on the engine that is not a race (engine-traps-races.test.ts),
 // an outage (test/faults/stores.test.ts) or an inside of the engine (src/oidc/engine-internals.test.ts).
@@ -460,7 +460,10 @@ describe('trap 20: what is for trying the engine out', () => {
     const { keys } = (await (await fetch(`${cardea.issuer}/jwks`)).json()) as { keys: { kid: string; n?: string }[] };
     expect(keys.length).toBeGreaterThan(1);
     expect(JSON.stringify(keys)).not.toMatch(/keystore-CHANGE-ME|"d":/);
-    expect(cardea.logs()).not.toMatch(/WARNING|development-only|quick start|MemoryAdapter/i);
+    // The engine's own words. Node and PostgreSQL warn of things of theirs, which is no sign of it.
+    const told = cardea.logs().split('\n');
+    const signs = /oidc-provider (WARNING|NOTICE)|development-only|quick start|MemoryAdapter/i;
+    expect(told.filter((line) => signs.test(line))).toEqual([]);
   });
 });
 
@@ -469,7 +472,8 @@ describe('trap 24: the device flow', () => {
     const device = tokenClient(cardea.issuer, clients.device);
     const started = await device.startDevice();
     expect(await device.poll(started.device_code)).toMatchObject({ error: 'authorization_pending' });
-    expect(await device.poll(started.device_code)).toMatchObject({ status: 400, error: 'slow_down' });
+    const together = async () => (await times(3, () => device.poll(started.device_code))).map(({ error }) => error);
+    expect(await together()).toContain('slow_down');
     await allowDevice(cardea.issuer, createPerson(), started.user_code);
     expect(await device.poll(started.device_code)).toMatchObject({ status: 200 });
   });

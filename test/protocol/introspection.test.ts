@@ -88,34 +88,40 @@ describe.each(['PostgreSQL', 'Redis'] as const)('introspection over %s', (kind) 
     tokens.push('x', 'x'.repeat(43), ' ', '\u{1F98A}', `${tokens[0]}x`, tokens[1]!.slice(0, -1), '\0', "'--", '%00');
 
     const callers = [clients.web, clients.orders, clients.stranger, clients.pairwise, clients.bound, clients.service];
-    // The first time each is let in by the engine.
-    for (const caller of callers) await send(basic(caller), { token: 'x' });
+    const hints: Record<string, string>[] = [{}, { token_type_hint: 'refresh_token' }, { token_type_hint: 'nonsense' }];
+    const asked = callers.flatMap((caller) => tokens.map((token) => ({ caller, token })));
+    const ours: unknown[][] = [];
+    for (const { caller, token } of asked) {
+      const told: unknown[] = [];
+      for (const hint of hints) {
+        let response = await send(basic(caller), { token, ...hint });
+        // The first time, and again after half a minute, a caller is let in by the engine.
+        if (!isShort(response)) response = await send(basic(caller), { token, ...hint });
+        expect(isShort(response)).toBe(true);
+        told.push(await response.json());
+      }
+      ours.push(told);
+    }
     answerTokenEndpoints(house.app.ports.oidc.provider(), {
       introspect: (_ctx, engine) => engine(),
       revoke: (_ctx, engine) => engine(),
     });
     let active = 0;
-    for (const caller of callers) {
-      for (const token of tokens) {
+    try {
+      for (const [index, { caller, token }] of asked.entries()) {
         const engine = await send({ ...basic(caller), 'content-encoding': 'identity' }, { token });
+        expect(isShort(engine)).toBe(false);
         const expected = await engine.json();
-        for (const hint of [
-          {} as Record<string, string>,
-          { token_type_hint: 'refresh_token' },
-          { token_type_hint: 'nonsense' },
-        ]) {
-          const ours = await send(basic(caller), { token, ...hint });
-          expect({ engine: isShort(engine), ours: isShort(ours) }).toEqual({ engine: false, ours: true });
-          expect(await ours.json()).toEqual(expected);
-        }
+        expect(ours[index]).toEqual([expected, expected, expected]);
         active += Number(expected.active);
       }
+    } finally {
+      // Other keys, another engine: with our answers again.
+      await house.app.ports.keys.rotate({ alg: 'ES256', immediately: true });
     }
     // Neither all dead nor all alive.
     expect(active).toBeGreaterThan(12);
     expect(active).toBeLessThan((callers.length * tokens.length) / 2);
-    // Other keys, another engine: with our answers again.
-    await house.app.ports.keys.rotate({ alg: 'ES256', immediately: true });
   });
 
   test('a key that was ended takes its tokens along, wherever their signature was found right before', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { loadSettings } from '../../src/platform/config/index.ts';
 import { silentLog } from '../../src/platform/index.ts';
 import { applyPlan, readPlan } from '../../src/provision/index.ts';
 import { freshDatabase } from './database.ts';
+import { ownSecret } from './secret.ts';
 
 export interface House {
   app: App;
@@ -16,6 +17,7 @@ export interface House {
   /** Where this one answers; differs from the issuer beside another. */
   at: string;
   databaseUrl: string;
+  secret: string;
   stop(): Promise<void>;
 }
 
@@ -25,6 +27,8 @@ export async function startApp(
     bootstrap?: object;
     redis?: boolean;
     env?: Record<string, string>;
+    /** As in a file of settings. */
+    settings?: object;
     /** Another house on the same stores, with a memory of its own: what this gave for the first. */
     beside?: House;
   } = {},
@@ -36,15 +40,19 @@ export async function startApp(
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   const at = `http://localhost:${(server.address() as AddressInfo).port}`;
   const issuer = beside?.issuer ?? at;
+  const secret = beside?.secret ?? ownSecret();
+  const file = join(home, 'settings.yaml');
+  if (options.settings) writeFileSync(file, JSON.stringify(options.settings));
   const settings = loadSettings({
     cwd: join(import.meta.dirname, '../..'),
     env: {
       NODE_ENV: 'test',
       CARDEA_ISSUER: issuer,
-      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_SECRET: secret,
       CARDEA_DATA: home,
       DATABASE_URL: database.url,
       ...(options.redis && { REDIS_URL: inject('redisUrl') }),
+      ...(options.settings && { CARDEA_CONFIG: file }),
       ...options.env,
     },
   });
@@ -56,6 +64,7 @@ export async function startApp(
     issuer,
     at,
     databaseUrl: database.url,
+    secret,
     async stop() {
       server.closeAllConnections();
       server.close();

@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import { freshDatabase } from './database.ts';
+import { ownSecret } from './secret.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -76,6 +77,7 @@ const generous = Object.fromEntries(
     'letters_to_recipient',
     'letters_from_address',
     'codes',
+    'wrong_codes',
     'user_codes',
     'codes_by_letter',
     'sms_to_number',
@@ -84,6 +86,10 @@ const generous = Object.fromEntries(
     'sms_to_prefix',
     'sms_per_day',
     'client_failures',
+    'client_failures_pair',
+    'client_failures_everywhere',
+    'client_requests',
+    'page_requests',
     'api_requests',
   ].map((name) => [name, { points: 100_000, window: '1h' }]),
 );
@@ -97,7 +103,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
   const env: Record<string, string> = {
     ...(beside?.env ?? {
       CARDEA_ISSUER: `http://localhost:${port}`,
-      CARDEA_SECRET: 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
+      CARDEA_SECRET: options.redis ? ownSecret() : 'for-tests-only-2f9c1b7e4a8d6053-and-long-enough',
       CARDEA_CONFIG: join(home, 'settings.yaml'),
       CARDEA_DATA: join(home, 'data'),
     }),
@@ -174,9 +180,9 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     logs: output,
     env,
     pid: child.pid!,
-    databaseUrl: database.url,
+    databaseUrl: env.DATABASE_URL!,
     async sql(text, params) {
-      const client = new Client({ connectionString: database.url });
+      const client = new Client({ connectionString: env.DATABASE_URL! });
       await client.connect();
       try {
         return (await client.query(text, params)).rows;

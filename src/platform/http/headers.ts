@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Middleware } from 'koa';
 import type { AppContext } from './state.ts';
 
@@ -31,19 +31,20 @@ export function contentSecurityPolicy(nonce: string, options: { https: boolean; 
  */
 export function securityHeaders(options: { https: boolean; widgets?: readonly string[] }): Middleware {
   const { https } = options;
+  const policy = contentSecurityPolicy('\0', options).split('\0');
+  const fixed = {
+    'cross-origin-opener-policy': 'same-origin-allow-popups',
+    'cross-origin-resource-policy': 'same-origin',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    ...(https ? { 'strict-transport-security': 'max-age=63072000; includeSubDomains' } : {}),
+  };
   return async (ctx, next) => {
-    const nonce = randomBytes(16).toString('base64');
+    const nonce = randomUUID();
     (ctx as AppContext).state.nonce = nonce;
-    ctx.set({
-      'content-security-policy': contentSecurityPolicy(nonce, options),
-      'cross-origin-opener-policy': 'same-origin-allow-popups',
-      'cross-origin-resource-policy': 'same-origin',
-      'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      ...(https ? { 'strict-transport-security': 'max-age=63072000; includeSubDomains' } : {}),
-    });
+    ctx.set({ 'content-security-policy': policy.join(nonce), ...fixed });
     await next();
   };
 }

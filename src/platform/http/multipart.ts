@@ -1,12 +1,10 @@
 import type { Middleware } from 'koa';
 import { Refusal } from '../refusal.ts';
+import { readBytes } from './body.ts';
 import type { AppContext } from './state.ts';
 
 /** A file out of a form, as the browser sent it: neither its name nor its type is to be believed. */
 export type Upload = Uint8Array;
-
-/** What a browser that is told too late goes on sending is read and dropped up to here, so that it hears the answer. */
-const patience = 4;
 
 /**
  * Reads `multipart/form-data` (RFC 7578) up to a limit; to stand before the guard of forms, which looks at the field it
@@ -16,24 +14,18 @@ const patience = 4;
 export function multipartBody({ limit }: { limit: number }): Middleware {
   return async (ctx, next) => {
     if (!ctx.is('multipart/form-data')) throw new Refusal('request.media_type', { kind: 'invalid' });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > patience * limit) throw new Refusal('request.too_large', { kind: 'invalid' });
-      if (size <= limit) chunks.push(chunk);
-      else chunks.length = 0;
-    }
+    const body = await readBytes(ctx.req, limit);
     const { state } = ctx as AppContext & { state: { uploads?: Map<string, Upload | 'too_large'> } };
     state.uploads = new Map();
     (ctx.request as { body?: unknown }).body = {};
-    if (size > limit) {
+    if (!body) {
       // Nothing of it is known, the guard's field included.
       throw new Refusal('upload.too_large', { kind: 'invalid', details: { max: limit } });
     }
     try {
-      const body = Buffer.concat(chunks);
-      const form = await new Response(body, { headers: { 'content-type': ctx.get('content-type') } }).formData();
+      const form = await new Response(new Uint8Array(body), {
+        headers: { 'content-type': ctx.get('content-type') },
+      }).formData();
       const fields: Record<string, string> = Object.create(null);
       for (const [name, value] of form) {
         if (typeof value === 'string') fields[name] ??= value;

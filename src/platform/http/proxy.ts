@@ -36,6 +36,7 @@ export function trustProxies(options: {
 }): Middleware {
   const { log } = options;
   const trust = proxyaddr.compile([...options.trusted]);
+  const isTrusted = createTrust(options.trusted);
   const inside = proxyaddr.compile(['loopback', 'linklocal', 'uniquelocal']);
   let told = false;
   /** Once: behind a proxy that is not named everybody has its address, and a few guesses of one lock all out. */
@@ -48,11 +49,11 @@ export function trustProxies(options: {
   return async (ctx, next) => {
     const { req } = ctx;
     const address = req.socket.remoteAddress ?? '';
-    if (!trust(address, 0)) {
+    if (!isTrusted(req)) {
       tellOfProxy(address, req.headers['x-forwarded-for']);
       for (const header of ours) delete req.headers[header];
     }
-    ctx.request.ip = proxyaddr(req, trust);
+    ctx.request.ip = req.headers['x-forwarded-for'] === undefined ? address : proxyaddr(req, trust);
     await next();
   };
 }

@@ -11,15 +11,21 @@ export function requestTrace(log: Log): Middleware {
     const { state } = ctx as AppContext;
     // A trace that is kept has an id already.
     state.traceId ??= traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
-    state.log = log.child({ trace: state.traceId });
+    // Made for those that have something to say: most requests do not.
+    let own: Log | undefined;
+    Object.defineProperty(state, 'log', {
+      configurable: true,
+      get: () => (own ??= log.child({ trace: state.traceId })),
+    });
     const started = performance.now();
     ctx.set('x-request-id', state.traceId);
     try {
       await next();
     } finally {
       // The path only: queries carry codes, states and addresses. Ids in a path are cut as well.
-      state.log.info(
+      log.info(
         {
+          trace: state.traceId,
           method: ctx.method,
           path: withoutIds(ctx.path),
           status: ctx.status,
