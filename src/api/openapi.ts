@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { octets } from './body.ts';
 import { problemOf, problems } from './problems.ts';
-import { type Route, statusesOf } from './route.ts';
+import { isRepeatable, type Route, statusesOf } from './route.ts';
 import { prefix } from './serve.ts';
 
 type Json = Record<string, unknown>;
@@ -18,7 +19,7 @@ export const refusalsOf = (route: Route): string[] => [
     ...(route.dangerous ? ['token.insufficient_authentication'] : []),
     ...(route.inPerson ? ['caller.not_in_person'] : []),
     ...(route.method === 'GET' ? [] : withBody),
-    ...(route.method === 'POST' ? ['idempotency.running', 'idempotency.reused'] : []),
+    ...(isRepeatable(route) ? ['idempotency.running', 'idempotency.reused'] : []),
     ...(route.ifMatch ? ['request.precondition_failed'] : []),
     ...(route.ifMatch === 'required' ? ['request.precondition_required'] : []),
     ...(route.refusals ?? []),
@@ -73,6 +74,7 @@ function operation(route: Route, schemas: Json): Json {
           ...(scopes.length > 0 ? { RateLimit: plain('What is left, and for how many seconds') } : {}),
         },
         ...(answer && { content: { 'application/json': { schema: schemaOf(answer, 'output', schemas) } } }),
+        ...(route.streams && { content: Object.fromEntries(route.streams.map((type) => [type, {}])) }),
       },
     ]),
   );
@@ -87,6 +89,7 @@ function operation(route: Route, schemas: Json): Json {
       ...(query ? parametersOf(query, 'query', schemas) : []),
       ...headersOf(route),
     ],
+    ...(route.takesBytes !== undefined && { requestBody: { required: true, content: { [octets]: {} } } }),
     ...(body && {
       requestBody: {
         required: !body.safeParse(undefined).success,
@@ -125,7 +128,7 @@ const header = (name: string, required: boolean, description: string): Json => (
 
 const headersOf = (route: Route): Json[] => [
   ...(route.ifMatch ? [header('If-Match', route.ifMatch === 'required', 'The ETag of what was read')] : []),
-  ...(route.method === 'POST'
+  ...(isRepeatable(route)
     ? [
         {
           ...header('Idempotency-Key', false, 'The same key, the same answer, for a day; done once'),
