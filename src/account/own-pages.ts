@@ -62,6 +62,8 @@ export function securityPage(input: {
   totp: { createdAt: Date; usedAt: Date | undefined } | undefined;
   recoveryCodes: number;
   passkeys: number;
+  /** Accounts elsewhere that lead in; absent where there is no provider. */
+  linked?: number | undefined;
   /** Codes that are sent: those set up, and those that could be. */
   codes: { kind: CodeKind; since?: Date; usedAt?: Date | undefined; destination?: string | undefined }[];
   /** Whether what gives codes may be removed: not by whoever must have one. */

@@ -21,7 +21,7 @@ import {
   type Oidc,
 } from '../oidc/index.ts';
 import { createCsrf, createPresenter } from '../platform/http/index.ts';
-import { addressKey } from '../platform/index.ts';
+import { addressKey, createRate } from '../platform/index.ts';
 import { createScim, scimBudget } from '../scim/index.ts';
 import { createSetup } from '../setup/index.ts';
 import { createSignin } from '../signin/index.ts';
@@ -43,6 +43,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
 
   const organisationRequests = createOrganisationRequests(house);
   const callers = createKnownCallers(house);
+  const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     ...house,
     facts: tokenFacts,
@@ -54,11 +55,12 @@ export async function createDoors(ground: Ground, domain: Domain) {
     ownApi: ownApi(settings),
     organisationRequests,
     userCodes: credentials.budgets.userCodes,
-    clientFailures: credentials.budgets.clientFailures,
+    clientFailures: credentials.budgets,
+    clientRequests,
     pairwise: await createPairwise(house),
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({ ...house, answer, callers }),
+    tokenEndpoints: createTokenEndpoints({ ...house, answer, callers, rate: clientRequests }),
     suffices: (ctx, session) =>
       credentials.factors.suffices({
         ...session,
@@ -92,7 +94,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
   ];
   routers.push(home(pages));
   if (mailbox) routers.push(createMailbox({ mailbox, present, settings }));
-  return { oidc, answer, callers, organisationRequests, screens, setup, api, routers };
+  return { oidc, answer, callers, clientRequests, organisationRequests, screens, setup, api, routers };
 }
 
 export type Doors = Awaited<ReturnType<typeof createDoors>>;

@@ -28,7 +28,9 @@ export async function createGround(options: { settings: Settings; databaseUrl: s
   const store = { url, entities: [UserEntity], migrations, log };
   // A migration may take its time, a request may not: each has connections of its own.
   await ensureSchema({ url, migrations, apply: settings.database.migrate, open: () => createDb(store), log });
-  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
+  const { replicaUrl, replicaLag, connections } = settings.database;
+  const replica = replicaUrl ? { url: replicaUrl, mostLag: replicaLag } : undefined;
+  const db = await createDb({ ...store, connections, answerWithin: 10, replica });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url, db, log });
   const stops = createStops({ db, redis, clock, log });

@@ -7,12 +7,14 @@ import {
   createTrust,
   errorBoundary,
   health,
+  limitPages,
   onlyHost,
   publicProtocol,
   requestTrace,
   securityHeaders,
   trustProxies,
 } from '../platform/http/index.ts';
+import { createRate } from '../platform/index.ts';
 import type { Telemetry } from '../platform/telemetry/index.ts';
 import { signOutThere } from '../signin/index.ts';
 import type { Domain } from './domain.ts';
@@ -26,7 +28,7 @@ export function createHandler(
   doors: Doors,
   options: { isReady: () => boolean; telemetry: Pick<Telemetry, 'requests'> | undefined },
 ) {
-  const { settings, issuer, vault, db, log, measures, views } = ground;
+  const { settings, issuer, vault, db, limits, log, measures, views } = ground;
   const { oidc, routers, screens, api } = doors;
   const { trusted, clientCertificateHeader: certificateHeader } = settings.proxy;
 
@@ -43,6 +45,7 @@ export function createHandler(
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(issuer));
+  koa.use(limitPages(createRate({ limits, budget: domain.credentials.budgets.pageRequests })));
   for (const router of routers) koa.use(router.routes()).use(router.allowedMethods());
   koa.use(signOutThere({ ...domain, provider: oidc.provider }));
   koa.use(oidc.endpoints);
@@ -51,7 +54,14 @@ export function createHandler(
 
   const path = routes.introspection;
   return createFront(
-    { ...ground, ...doors, path, isTrusted: createTrust(trusted), measure: measured?.answered },
+    {
+      ...ground,
+      ...doors,
+      path,
+      rate: doors.clientRequests,
+      isTrusted: createTrust(trusted),
+      measure: measured?.answered,
+    },
     koa.callback(),
   );
 }

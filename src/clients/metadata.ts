@@ -15,7 +15,10 @@ export interface ClientMetadata {
   client_uri?: string;
   policy_uri?: string;
   tos_uri?: string;
-  /** The scopes of our own APIs that the client may be given; those are given to nobody else (RFC 7591, section 2). */
+  /**
+   * The scopes of APIs that the client may be given for itself, and those of our own APIs that it may be given at all;
+   * they are given to nobody else (RFC 7591, section 2). OpenID scopes among them limit what it may ask of people.
+   */
   scope?: string;
   /** The organisation's own application: its people are not asked for consent. */
   first_party?: boolean;
@@ -27,6 +30,8 @@ export interface ClientMetadata {
   provisioning_domain?: string;
   /** Whether the e-mail addresses it sets by SCIM count as proved, because a directory vouches for them; they do unless it says no. */
   provisioned_addresses_verified?: boolean;
+  /** Whether SCIM takes `base64(client_id:client_secret)` for a token: some senders know nothing but a token that stays. */
+  provisioning_by_secret?: boolean;
   [name: string]: unknown;
 }
 
@@ -37,6 +42,7 @@ export const ownClientMetadata = [
   'identity_providers',
   'provisioning_domain',
   'provisioned_addresses_verified',
+  'provisioning_by_secret',
 ] as const;
 
 /** Methods by which a client proves itself with a secret that both sides know. */

@@ -40,7 +40,14 @@ export interface Attempt {
   /** The person is here, not sent anywhere by the domain of their address. */
   direct?: boolean;
   /** Came by a provider: which identity, and what the session that follows stands on. */
-  came?: { identityId?: string | undefined; sid?: string | undefined; idToken?: string | undefined; authTime?: string };
+  came?: {
+    provider: string;
+    identityId?: string | undefined;
+    arrival: Arrival;
+    authTime?: string;
+  };
+  /** Somebody new from a provider, of whom something is still to be asked before there is an account. */
+  joining?: { provider: { id: string; name: string }; arrival: Arrival; verdict: 'create' | 'letter' } | undefined;
   /** An identity at a provider that waits for its person to prove an account, and what they say to linking the two. */
   linking?: { provider: { id: string; name: string }; arrival: Arrival; answer?: 'yes' | 'no' } | undefined;
   /** Said once on the next page. */

@@ -41,9 +41,12 @@ export function createComplete(ports: SigninPorts) {
     const { linking, came, userId } = attempt;
     if (!userId || attempt.proved.length === 0) return true;
     try {
-      if (linking?.answer === 'yes') await link(interaction, userId, linking);
-      if (!came || (await federation.stillLinked(came.identityId ?? '', userId))) return true;
-      throw new Refusal('federation.over', { kind: 'conflict' });
+      const linked = linking?.answer === 'yes' ? await link(interaction, userId, linking) : undefined;
+      if (came) {
+        came.identityId ??= linked;
+        await arrived(interaction, userId, came);
+      }
+      return true;
     } catch (error) {
       if (!(error instanceof Refusal) || !error.code.startsWith('federation.')) throw error;
       interaction.restart({
@@ -56,19 +59,30 @@ export function createComplete(ports: SigninPorts) {
     }
   };
 
+  const over = () => new Refusal('federation.over', { kind: 'conflict' });
+
   const link = async (
     interaction: Interaction,
     userId: string,
     { provider: { id }, arrival }: NonNullable<Interaction['attempt']['linking']>,
-  ) => {
-    const { attempt } = interaction;
+  ): Promise<string> => {
+    const { proved } = interaction.attempt;
     const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
-    if (!user || !provider) throw new Refusal('federation.over', { kind: 'conflict' });
-    const how = attempt.proved.includes('fed') ? 'trusted_address' : 'proved';
-    const from = whence(interaction);
-    const { identityId } = await federation.link({ user, provider, arrival, from, how });
-    await federation.cameBy({ user, identityId, provider, arrival, from });
-    if (attempt.came) attempt.came.identityId = identityId;
+    if (!user || !provider) throw over();
+    const how = proved.includes('fed') ? 'trusted_address' : 'proved';
+    const { identityId } = await federation.link({ user, provider, arrival, from: whence(interaction), how });
+    return identityId;
+  };
+
+  /** What was come by still leads here, and is noted: unlinked or switched off since, it does not. */
+  const arrived = async (
+    interaction: Interaction,
+    userId: string,
+    { provider: id, identityId = '', arrival }: NonNullable<Interaction['attempt']['came']>,
+  ) => {
+    const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
+    if (!user || !provider || !(await federation.stillLinked(identityId, userId))) throw over();
+    await federation.cameBy({ user, identityId, provider, arrival, from: whence(interaction) });
   };
 
   return async (interaction: Interaction): Promise<void> => {
@@ -96,7 +110,7 @@ export function createComplete(ports: SigninPorts) {
       client: client.id,
       ip: ctx.ip,
       userAgent: ctx.get('user-agent'),
-      data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
+      data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(came ? { provider: came.provider } : {}) },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
     const user = await users.byId(accountId);
@@ -112,7 +126,7 @@ export function createComplete(ports: SigninPorts) {
       },
       // Noted with the session by whoever hears of it from the engine.
       ...(came?.identityId
-        ? { federation: { identityId: came.identityId, sid: came.sid, idToken: came.idToken } }
+        ? { federation: { identityId: came.identityId, sid: came.arrival.sid, idToken: came.arrival.idToken } }
         : {}),
     });
   };

@@ -9,7 +9,7 @@ import type { Attempt } from './attempt.ts';
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
  *              │   ▲  ├───▶ passkey ───┤                                       │
- *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; or password first, then link)
+ *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; who is new may have to join, who is not, to prove it and link)
  *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ sms ⇄ email-code ⇄ passkey   │
  *              │                       │    └▶ recovery ──▶ new-password ──────▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
@@ -20,6 +20,8 @@ import type { Attempt } from './attempt.ts';
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
  *                                └─▶ identifier … (another)
+ *  details: fields that registration asks of everybody and this account has not, once everything is proved
+ *
  *  organization ──▶ organization ──▶ done
  *  consent ──▶ consent ──▶ done          ("Not you?" ──▶ accounts)
  *
@@ -39,6 +41,7 @@ export type Step =
   | 'totp-setup'
   | 'recovery-codes'
   | 'provider'
+  | 'join'
   | 'link'
   | 'register'
   | 'verify'
@@ -46,6 +49,7 @@ export type Step =
   | 'reset-sent'
   | 'reset'
   | 'new-password'
+  | 'details'
   | 'ways'
   | 'organization'
   | 'consent'
@@ -65,18 +69,22 @@ export interface Situation {
   /** What would do in place of {@link missing}. */
   choices?: readonly SecondFactorKind[] | undefined;
   /** How the organisation of the request, or of the address, wants its people to sign in. */
-  policy?: Pick<OrganisationPolicy, 'methods'> | undefined;
+  policy?: Pick<OrganisationPolicy, 'methods' | 'providers'> | undefined;
+  /** Something that is asked of everybody is not known of this person. */
+  lacking?: boolean | undefined;
 }
 
-export function next({ prompt, signedIn, attempt, user, missing, policy }: Situation): Step {
+export function next(situation: Situation): Step {
+  const { prompt, signedIn, attempt, user, policy } = situation;
   if (prompt === 'consent' && attempt.account !== 'other') return 'consent';
   if (prompt === 'organization' && attempt.account !== 'other') return 'organization';
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
-  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing, policy);
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, situation);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
+  if (attempt.joining) return 'join';
   if (attempt.provider) return 'provider';
   if (attempt.identifier) return allowsWay(policy, 'pwd') ? 'password' : 'ways';
   return prompt === 'create' ? 'register' : 'identifier';
@@ -84,14 +92,12 @@ export function next({ prompt, signedIn, attempt, user, missing, policy }: Situa
 
 function whatTheAccountNeeds(
   user: Pick<User, 'state' | 'mayHold'>,
-  attempt: Attempt,
-  missing: MissingFactor | undefined,
-  policy: Situation['policy'],
+  { attempt, missing, policy, lacking }: Situation,
 ): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
   if (attempt.risk === 'refuse') return 'refused';
   // Whatever was proved in a way that is not allowed proves nothing.
-  if (!allowsWay(policy, ...attempt.proved)) return 'ways';
+  if (!allowsWay(policy, ...attempt.proved) || cameElsewhere(policy, attempt)) return 'ways';
   // Before the new password: who has only stolen the old one must not get to choose it.
   if (missing && missing !== 'totp-setup') return missing;
   if (user.state === 'PasswordResetRequired') {
@@ -102,7 +108,15 @@ function whatTheAccountNeeds(
   if (missing) return missing;
   if (attempt.codes?.length) return 'recovery-codes';
   if (attempt.linking && !attempt.linking.answer) return 'link';
+  if (lacking) return 'details';
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
+}
+
+/** An organisation that lets people in only by a provider, and says by which, means no other. */
+function cameElsewhere(policy: Situation['policy'], { came, proved }: Attempt): boolean {
+  if (!came || !policy?.methods || policy.providers.length === 0 || policy.providers.includes(came.provider))
+    return false;
+  return !allowsWay(policy, ...proved.filter((method) => method !== 'fed'));
 }
 
 const allowsWay = (policy: Situation['policy'], ...proved: string[]): boolean => !policy || allows(policy, proved);
@@ -112,6 +126,7 @@ const provingWho: readonly Step[] = [
   'password',
   'passkey',
   'provider',
+  'join',
   'totp',
   'recovery',
   'sms',

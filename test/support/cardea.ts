@@ -86,6 +86,10 @@ const generous = Object.fromEntries(
     'sms_to_prefix',
     'sms_per_day',
     'client_failures',
+    'client_failures_pair',
+    'client_failures_everywhere',
+    'client_requests',
+    'page_requests',
     'api_requests',
   ].map((name) => [name, { points: 100_000, window: '1h' }]),
 );
@@ -176,9 +180,9 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     logs: output,
     env,
     pid: child.pid!,
-    databaseUrl: database.url,
+    databaseUrl: env.DATABASE_URL!,
     async sql(text, params) {
-      const client = new Client({ connectionString: database.url });
+      const client = new Client({ connectionString: env.DATABASE_URL! });
       await client.connect();
       try {
         return (await client.query(text, params)).rows;

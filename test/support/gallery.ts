@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Koa from 'koa';
 import { codesConfirmPage, codesSetupPage, recoveryLinkPage } from '../../src/account/codes-pages.ts';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from '../../src/account/email-pages.ts';
+import { linkedPage } from '../../src/account/linked-page.ts';
 import { invitationPage, organisationsPage } from '../../src/account/organisation-pages.ts';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
@@ -19,7 +20,8 @@ import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
 import * as factor from '../../src/signin/factor-pages.ts';
 import * as signin from '../../src/signin/pages.ts';
-import { preferencesOf } from '../../src/users/index.ts';
+import { joinPage, linkPage, providerButtons } from '../../src/signin/provider-pages.ts';
+import { fieldSchema, fieldSpecs, preferencesOf } from '../../src/users/index.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
 export interface Exhibit {
@@ -75,7 +77,69 @@ const appSetup = {
 const codes = Array.from({ length: 10 }, (_, n) => `k7mzp-4dhq${n}`);
 const device = { id: 'd', browser: 'Firefox', system: 'Linux', ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348' };
 
+const customFields = fieldSpecs(
+  [
+    {
+      ...{ name: 'cost_centre', label: { en: 'Cost centre', de: 'Kostenstelle' }, type: 'string', required: true },
+      hint: { en: 'Two letters and four digits, as AB-1234', de: 'Zwei Buchstaben und vier Ziffern, etwa AB-1234' },
+    },
+    {
+      ...{ name: 'shirt', label: { en: 'Shirt size', de: 'Hemdgröße' }, type: 'enum' },
+      options: [{ value: 's', label: { en: 'Small', de: 'Klein' } }, { value: 'xl' }],
+    },
+    { name: 'born', label: { en: 'First day at work', de: 'Erster Arbeitstag' }, type: 'date' },
+    { name: 'vegan', label: { en: 'I eat no meat', de: 'Ich esse kein Fleisch' }, type: 'boolean' },
+    { name: 'tags', label: { en: 'What I can help with', de: 'Wobei ich helfen kann' }, type: 'strings' },
+    { name: 'site', label: { en: 'A page about me', de: 'Eine Seite über mich' }, type: 'url' },
+  ].map((field) => fieldSchema.parse(field)),
+);
+
+const kinds = ['google', 'microsoft', 'apple', 'github', 'gitlab', 'discord', 'facebook', 'linkedin', 'oidc'] as const;
+const everyProvider = kinds.map((kind) => ({ id: kind, kind, name: kind === 'oidc' ? long : kind, logo: undefined }));
+const buttons = providerButtons(uid, everyProvider);
+const twoButtons = providerButtons(uid, [
+  { id: 'google', kind: 'google', name: 'Google', logo: undefined },
+  { id: 'acme', kind: 'oidc', name: 'Acme', logo: undefined },
+]);
+
 const models: Record<string, { page: string }> = {
+  'identifier-providers': { ...signin.identifierPage({ ...base, registration: true }), ...buttons },
+  'identifier-provider-refused': {
+    ...signin.identifierPage({
+      ...base,
+      registration: true,
+      problems: [{ code: 'federation.unreachable', params: { provider: 'Acme' } }],
+    }),
+    ...twoButtons,
+  },
+  'password-linking': {
+    ...signin.passwordPage({ ...base, identifier: email, linking: 'GitHub' }),
+    ...twoButtons,
+  },
+  'register-providers': { ...signin.registerPage({ ...base, minLength }), ...twoButtons },
+  'ways-providers': { ...signin.waysPage({ ...base, identifier: email, passkey: false }), ...twoButtons },
+  join: joinPage({
+    ...base,
+    provider: 'GitHub',
+    email,
+    fields: [
+      { name: 'given_name', required: true },
+      { name: 'family_name', required: false },
+    ],
+    custom: [],
+    terms: 'https://acme.example/terms',
+    values: { given_name: 'Ada' },
+    problems: [{ field: 'terms', code: 'terms.not_accepted' }],
+  }),
+  'join-plain': joinPage({
+    uid,
+    provider: long,
+    email: undefined,
+    fields: [{ name: 'name', required: true }],
+    custom: [],
+  }),
+  link: linkPage({ ...base, provider: 'GitHub', theirs: 'ada', ours: email }),
+  'link-long': linkPage({ ...base, provider: long, theirs: '', ours: long }),
   identifier: signin.identifierPage({ ...base, registration: true }),
   'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
   'identifier-refused': signin.identifierPage({
@@ -96,6 +160,13 @@ const models: Record<string, { page: string }> = {
   'passkey-offer-refused': signin.passkeyOfferPage({ ...base, problems: [{ code: 'passkey.kind_refused' }] }),
   password: signin.passwordPage({ ...base, identifier: email, remember: true }),
   'password-refused': signin.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
+  'register-custom': signin.registerPage({ ...base, minLength, custom: customFields }),
+  details: signin.detailsPage({ ...base, custom: customFields }),
+  'details-refused': signin.detailsPage({
+    ...base,
+    custom: customFields,
+    problems: [{ field: 'attributes-cost_centre', code: 'field.missing' }],
+  }),
   register: signin.registerPage({
     ...base,
     minLength,
@@ -300,6 +371,7 @@ const models: Record<string, { page: string }> = {
       { kind: 'sms', since: when, usedAt: when, destination: '+442079460018' },
     ],
     passkeys: 2,
+    linked: 1,
     mayRemove: true,
     done: 'totp_added',
   }),
@@ -331,6 +403,20 @@ const models: Record<string, { page: string }> = {
   'recovery-link-waiting': recoveryLinkPage({ state: 'waiting', token: 't', worksFrom: when }),
   'recovery-link-done': recoveryLinkPage({ state: 'done' }),
   'recovery-link-expired': recoveryLinkPage({ state: 'expired' }),
+  'own-linked': linkedPage({
+    linked: [
+      { id: '1', name: 'GitHub', enabled: true, label: email, linkedAt: when, lastUsedAt: when },
+      { id: '2', name: long, enabled: false, label: long, linkedAt: when, lastUsedAt: undefined },
+    ],
+    providers: everyProvider,
+    done: 'linked',
+  }),
+  'own-linked-none': linkedPage({
+    linked: [],
+    providers: everyProvider.slice(0, 1),
+    problem: { code: 'federation.last_way_in' },
+  }),
+  'own-linked-bare': linkedPage({ linked: [], providers: [] }),
   'own-totp': own.totpPage({ setup: appSetup, problems: [{ field: 'code', code: 'totp.setup_expired' }] }),
   'own-codes': own.codesPage({ codes }),
   'own-sessions': own.sessionsPage({

@@ -106,6 +106,9 @@ export const schema = section('All settings', {
       .describe(
         'A copy that may be behind, for lists, searches and figures; never asked for what decides about access',
       ),
+    replica_lag: duration(1, 300).describe(
+      'How far behind that copy may be; one that is further behind or out of reach is not asked, and the first one is',
+    ),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
     migrate: yes().describe(
@@ -350,7 +353,13 @@ export const schema = section('All settings', {
     sms_from_address: budget('Text messages asked for from an address'),
     sms_to_prefix: budget('Text messages to numbers that begin with the same six digits'),
     sms_per_day: budget('Text messages altogether'),
-    client_failures: budget('Wrong client secrets, assertions and certificates from an address'),
+    client_failures: budget('Wrong client secrets from an address'),
+    client_failures_pair: budget('Wrong secrets for a client from an address'),
+    client_failures_everywhere: budget(
+      'Wrong secrets for a client from all addresses from which it has not proved itself in a month',
+    ),
+    client_requests: budget('Requests of a client at the token, introspection and revocation endpoints'),
+    page_requests: budget('Requests of an address for pages of one kind (sign-in, account, device and so on)'),
     scim_requests: budget('Requests of one client at /scim/v2; those of a bulk count each'),
     api_requests: budget('Requests of one caller at /api: a person through an application, or a service'),
   }),
