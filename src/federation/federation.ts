@@ -219,7 +219,7 @@ export function createFederation(deps: {
       const said = answer.get('error');
       const arrival = await speak(provider, async (upstream) => {
         if (said) throw new ProviderSaidNo(said.slice(0, 100));
-        return upstream.finish(answer, journey.departure);
+        return withAddress(await upstream.finish(answer, journey.departure));
       });
       const linked = async (): Promise<Outcome | undefined> => {
         const known = await identities.find(arrival.issuer, arrival.subject);
@@ -322,6 +322,12 @@ export function createFederation(deps: {
     reseal: async () => (await providers.reseal()) + (await identities.reseal()),
   };
 }
+
+/** What is no address is none, and proves nothing. */
+const withAddress = (arrival: Arrival): Arrival =>
+  arrival.email !== undefined && isEmail(arrival.email)
+    ? arrival
+    : { ...arrival, email: undefined, emailVerified: false };
 
 const factsOf = ({ name, givenName, familyName, locale, profile, attributes }: User) => ({
   ...{ name, givenName, familyName, locale, profile, attributes },

@@ -230,6 +230,15 @@ describe('whose account it becomes', () => {
     expect(await accounts(upstream.claims.sub)).toMatchObject([{ email: 'ada@victim.example.evil.example' }]);
   });
 
+  it.each(['ada@victim.example\r\nbcc: eve@evil.example', 'no address', '@', 'x'.repeat(400), { a: 1 }, 7])(
+    'what is no address is none: %j',
+    async (email) => {
+      upstream.claims = somebody({ email });
+      stopped(await come('trusted'), 'tell us an email address');
+      expect(await accounts(upstream.claims.sub)).toEqual([]);
+    },
+  );
+
   it('a suspended person does not come in', async () => {
     upstream.claims = somebody({ email: 'sue@victim.example' });
     expect(stepOf(await come('trusted'))).toBe('identifier');
