@@ -315,6 +315,15 @@ describe('what the application asks is handed on', () => {
     });
   });
 
+  it('an application names the provider, also by the other name; one that is not there is passed over', async () => {
+    for (const more of [{ idp_hint: 'up' }, { kc_idp_hint: 'acme' }] as Record<string, string>[]) {
+      const { length } = upstream.asked;
+      isIn(await come('', { more }));
+      expect(upstream.asked).toHaveLength(length + 1);
+    }
+    expect(stepOf(await createPerson().open(address({ idp_hint: 'nobody' })))).toBe('identifier');
+  });
+
   it('a sign-in there that is older than max_age is refused', async () => {
     upstream.claims = somebody({ auth_time: Math.floor(Date.now() / 1000) - 600 });
     stopped(await come('up', { more: { max_age: '60', idp_hint: 'up' } }), 'make sure of up');
