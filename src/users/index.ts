@@ -8,7 +8,7 @@ export { emailKey, isEmail } from './email.ts';
 export { type FieldFault, type Given, mayRead, mayWrite } from './fields/check.ts';
 export { type Field, type FieldInput, fieldObject, fieldSchema, fieldTypes } from './fields/definition.ts';
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
-export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
+export { fieldProblems, fieldSpecs, fieldsAsked, fieldsLacking, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
 export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
