@@ -52,6 +52,7 @@ import {
   createTrust,
   errorBoundary,
   health,
+  limitPages,
   onlyHost,
   publicProtocol,
   requestTrace,
@@ -64,6 +65,7 @@ import {
   connectRedis,
   createBus,
   createLimits,
+  createRate,
   createStops,
   createVault,
   type Log,
@@ -274,6 +276,7 @@ export async function createApp(options: {
   const organisationRequests = createOrganisationRequests({ db, clock, users, organisations });
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
   const callers = createKnownCallers({ clients, stops, clock });
+  const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     keys,
     clients,
@@ -305,12 +308,21 @@ export async function createApp(options: {
     clock,
     limits,
     userCodes: credentials.budgets.userCodes,
-    clientFailures: credentials.budgets.clientFailures,
+    clientFailures: credentials.budgets,
+    clientRequests,
     pairwise: await createPairwise({ db, clock }),
     log,
     screens,
     locales: views.locales,
-    tokenEndpoints: createTokenEndpoints({ keys, sessions, issuer: settings.issuer, clock, answer, callers }),
+    tokenEndpoints: createTokenEndpoints({
+      keys,
+      sessions,
+      issuer: settings.issuer,
+      clock,
+      answer,
+      callers,
+      rate: clientRequests,
+    }),
     suffices: (ctx, session) =>
       credentials.factors.suffices({
         ...session,
@@ -491,6 +503,7 @@ export async function createApp(options: {
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(settings.issuer));
+  koa.use(limitPages(createRate({ limits, budget: credentials.budgets.pageRequests })));
   for (const router of doors) koa.use(router.routes()).use(router.allowedMethods());
   koa.use(signOutThere({ provider: oidc.provider, sessions, federation }));
   koa.use(oidc.endpoints);
@@ -504,6 +517,7 @@ export async function createApp(options: {
         path: routes.introspection,
         answer,
         callers,
+        rate: clientRequests,
         isTrusted: createTrust(settings.proxy.trusted),
         stops,
         log,

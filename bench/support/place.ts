@@ -36,10 +36,10 @@ export interface CardeaOptions {
 }
 
 const generous = Object.fromEntries(
-  ['signin_pair', 'signin_account', 'signin_device', 'signin_address', 'codes', 'client_failures'].map((name) => [
-    name,
-    { points: 1_000_000, window: '1h' },
-  ]),
+  [
+    ...['signin_pair', 'signin_account', 'signin_device', 'signin_address', 'codes', 'client_failures'],
+    ...['client_requests', 'page_requests'],
+  ].map((name) => [name, { points: 1_000_000, window: name.endsWith('requests') ? '1s' : '1h' }]),
 );
 
 /** Where the benchmarks take place: PostgreSQL as Cardea brings it along, durable as always, and Redis when it is there. */

@@ -18,7 +18,10 @@ const client = (client_id: string, more: object) => ({
 
 export const clients = {
   web: client('web', { redirect_uris: [callback], grant_types: ['authorization_code', 'refresh_token'] }),
-  service: client('service', { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }),
+  service: client('service', {
+    ...{ grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
+    scope: 'read',
+  }),
   api: client('api', { grant_types: [], redirect_uris: [], response_types: [] }),
 };
 

@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { AppContext } from '../platform/http/index.ts';
-import { Refusal, statusOfKind } from '../platform/index.ts';
+import { Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
 import { type Problem, problemFrom } from './problems.ts';
 import { prefix } from './serve.ts';
 
@@ -31,7 +31,7 @@ export function problemBoundary({ issuer }: { issuer: string }): Middleware {
       if (refusal) {
         const { code, kind, cause } = refusal;
         state.log.info({ refusal: code, kind, cause: (cause as Error | undefined)?.message }, 'refused');
-        answer(ctx as AppContext, problemFrom(refusal, base, state.traceId), refusal.retryAfter);
+        answer(ctx as AppContext, problemFrom(refusal, base, state.traceId), refusalHeaders(refusal));
       } else {
         state.log.error({ err: thrown }, 'a request failed');
         const internal = new Refusal('internal', { kind: 'unavailable' });
@@ -52,10 +52,10 @@ function refusalFrom(thrown: unknown): Refusal | undefined {
   return undefined;
 }
 
-function answer(ctx: AppContext, problem: Problem, retryAfter?: number): void {
+function answer(ctx: AppContext, problem: Problem, headers: Record<string, string> = {}): void {
   ctx.status = problem.status;
   ctx.set('cache-control', 'no-store');
-  if (retryAfter) ctx.set('retry-after', String(Math.ceil(retryAfter)));
+  ctx.set(headers);
   ctx.type = 'application/problem+json';
   ctx.body = JSON.stringify(problem);
 }

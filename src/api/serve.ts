@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import { z } from 'zod';
 import type { AppContext } from '../platform/http/index.ts';
-import { type Budget, type Limits, Refusal } from '../platform/index.ts';
+import { type Budget, exceeded, type Limits, Refusal, rateLimitHeaders } from '../platform/index.ts';
 import type { Bearer, Caller } from './bearer.ts';
 import { readJson } from './body.ts';
 import { checked, invalid, readQuery } from './checks.ts';
@@ -104,12 +104,9 @@ async function admit(route: Route, { bearer, limits, settings }: ServePorts, ctx
 
 /** Says with each answer how much is left (draft-ietf-httpapi-ratelimit-headers). */
 async function spend(ctx: AppContext, limits: ServePorts['limits'], budget: Budget, caller: string): Promise<void> {
-  const { taken, allowed, retryAfter } = await limits.take(budget, caller);
-  ctx.set({
-    'ratelimit-policy': `"requests";q=${budget.points};w=${budget.seconds}`,
-    ratelimit: `"requests";r=${Math.max(0, budget.points - taken)};t=${retryAfter}`,
-  });
-  if (!allowed) throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter });
+  const count = await limits.take(budget, caller);
+  ctx.set(rateLimitHeaders(budget, count));
+  if (!count.allowed) throw exceeded(budget, count.retryAfter);
 }
 
 /** A person through each application, or an application for itself. */

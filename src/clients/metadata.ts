@@ -15,7 +15,10 @@ export interface ClientMetadata {
   client_uri?: string;
   policy_uri?: string;
   tos_uri?: string;
-  /** The scopes of our own APIs that the client may be given; those are given to nobody else (RFC 7591, section 2). */
+  /**
+   * The scopes of APIs that the client may be given for itself, and those of our own APIs that it may be given at all;
+   * they are given to nobody else (RFC 7591, section 2). OpenID scopes among them limit what it may ask of people.
+   */
   scope?: string;
   /** The organisation's own application: its people are not asked for consent. */
   first_party?: boolean;

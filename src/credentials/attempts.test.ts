@@ -58,6 +58,29 @@ function contract(ground: () => Ground) {
     expect(await mayTry(who)).toBe(false);
   });
 
+  it('right ones at once, more than the budget, wait for one another and none is refused', async () => {
+    const who = stranger();
+    const right = async () => {
+      const found = await attempts.before(who);
+      if (!found.allowed) return false;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await attempts.succeeded(found);
+      return true;
+    };
+    expect(await Promise.all(Array.from({ length: 20 }, right))).toEqual(Array.from({ length: 20 }, () => true));
+    // Those that waited left nothing behind.
+    expect((await exhaust(who)).tried).toBe(5);
+  });
+
+  it('wrong ones at once do not wait: what they used up is used up', async () => {
+    const who = stranger();
+    await exhaust(who);
+    const began = performance.now();
+    const all = await Promise.all(Array.from({ length: 20 }, () => attempts.before(who)));
+    expect(all.filter(({ allowed }) => allowed)).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(2_900);
+  });
+
   it('what was right costs nothing', async () => {
     const who = stranger();
     for (let i = 0; i < 30; i++) expect(await mayTry(who)).toBe(true);

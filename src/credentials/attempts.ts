@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { addressKey, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
 import { emailKey, isEmail } from '../users/index.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
@@ -42,9 +43,15 @@ export interface AttemptSettings {
   firstWait?: number;
   /** Longest wait in seconds, default 4 hours. */
   longestWait?: number;
+  /** Milliseconds for which one waits for others whose attempts are just being looked at; default 3 seconds. */
+  patience?: number;
 }
 
 const day = 24 * 60 * 60;
+/** Milliseconds after which one looks again whether an attempt under way gave its point back. */
+const lookAgain = 150;
+/** Seconds to wait when too many are under way. */
+const soon = 5;
 
 /**
  * Limits guessing at passwords and codes: for one account from one address, for one account from everywhere, and for one
@@ -56,7 +63,9 @@ const day = 24 * 60 * 60;
  *
  * ```
  *  before ── a point from each budget ──▶ allowed ──▶ failed: the last point starts a wait
- *     └── one is empty: all back, refused              succeeded: the points come back
+ *     │                                                 succeeded: the points come back
+ *     └── one is empty ──▶ blocked: all back, refused
+ *                      └─▶ attempts under way hold its points: wait a moment for those that were right
  * ```
  */
 export function createAttempts(options: {
@@ -67,7 +76,7 @@ export function createAttempts(options: {
   settings?: AttemptSettings;
 }): Attempts {
   const { limits, vault, clock, budgets = budgetsOf(), settings = {} } = options;
-  const { firstWait = 60, longestWait = 4 * 60 * 60 } = settings;
+  const { firstWait = 60, longestWait = 4 * 60 * 60, patience = 3_000 } = settings;
   const devices = createDevices({ vault, clock });
 
   const lanesOf = (attempt: Attempt): { budget: Budget; key: string }[] => {
@@ -93,14 +102,28 @@ export function createAttempts(options: {
   const giveBack = (taken: readonly Taken[]) =>
     Promise.all(taken.map(({ budget, key }) => limits.giveBack(budget, key)));
 
+  /** A point, at once or when one comes back; a refused try leaves no trace. */
+  const takeOne = async (budget: Budget, key: string, until: number) => {
+    for (;;) {
+      const count = await limits.take(budget, key);
+      if (count.allowed) return count;
+      await limits.giveBack(budget, key);
+      // All that is left of attempts that were wrong is a block, so these points are still with their attempts.
+      if (count.blocked) return count;
+      if (performance.now() > until) return { ...count, retryAfter: Math.min(count.retryAfter, soon) };
+      await pause(lookAgain * (0.5 + Math.random()));
+    }
+  };
+
   return {
     ...devices,
 
     async before(attempt) {
       const taken: Taken[] = [];
+      const until = performance.now() + patience;
       // From the narrowest to the widest: what one browser does too often costs the account and the address nothing.
       for (const { budget, key } of lanesOf(attempt)) {
-        const count = await limits.take(budget, key);
+        const count = await takeOne(budget, key, until);
         if (!count.allowed) {
           await giveBack(taken);
           return { allowed: false, retryAfter: Math.max(1, count.retryAfter) };

@@ -44,8 +44,16 @@ const defaults = {
   smsToPrefix: guesses(30, hours),
   /** … and in a day, altogether. Closed while they cannot be counted: they cost money. */
   smsPerDay: guesses(1_000, 24 * hours),
-  /** Wrong client secrets, assertions and certificates from one address. */
+  /** Wrong client secrets from one address … */
   clientFailures: guesses(50, 5 * minutes),
+  /** … for one client from one address … */
+  clientFailuresPair: guesses(20, 5 * minutes),
+  /** … and for one client from all addresses from which it never proved itself. */
+  clientFailuresEverywhere: guesses(500, hours),
+  /** Requests of one client at the token, introspection and revocation endpoints. */
+  clientRequests: nuisances(300_000, minutes),
+  /** Requests of one address for the pages of one kind, as those of the sign-in. */
+  pageRequests: nuisances(3_000, minutes),
 } as const;
 
 export type Budgets = Record<BudgetName, Budget>;

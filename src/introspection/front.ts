@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type Log, Refusal, type Stops } from '../platform/index.ts';
+import { type Log, type Rate, Refusal, refusalHeaders, type Stops, statusOfKind } from '../platform/index.ts';
 import type { Answer, createAnswer } from './answer.ts';
 import type { KnownCallers } from './callers.ts';
 import { type Asked, isPlain, readAgain, readAsked, readBody } from './request.ts';
@@ -11,6 +11,8 @@ export interface FrontPorts {
   path: string;
   answer: ReturnType<typeof createAnswer>;
   callers: KnownCallers;
+  /** How much a client may ask for. */
+  rate: Rate;
   isTrusted: (request: IncomingMessage) => boolean;
   stops: Stops;
   log: Log;
@@ -26,7 +28,7 @@ const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
  * @param engine answers all other requests
  */
 export function createFront(ports: FrontPorts, engine: RequestListener): RequestListener {
-  const { issuer, path, answer, callers, isTrusted, stops, log, measure } = ports;
+  const { issuer, path, answer, callers, rate, isTrusted, stops, log, measure } = ports;
   const { host, protocol } = new URL(issuer);
   const common = {
     'cache-control': 'no-store',
@@ -46,6 +48,8 @@ export function createFront(ports: FrontPorts, engine: RequestListener): Request
   const short = async (asked: Asked): Promise<Answer | undefined> => {
     const caller = callers.find(asked.proof);
     if (!caller || (asked.clientId ?? caller.clientId) !== caller.clientId) return undefined;
+    const due = caller.isPublic ? undefined : rate.demand(caller.clientId);
+    if (due) await due;
     const given = await answer(caller, asked.token);
     // By now it is known what was stopped: the caller, perhaps.
     return callers.isGood(caller) ? given : undefined;
@@ -64,10 +68,10 @@ export function createFront(ports: FrontPorts, engine: RequestListener): Request
       given = asked && (await short(asked));
       if (!given) return await long(request, response, body);
     } catch (error) {
-      if (!(error instanceof Refusal && error.kind === 'unavailable')) throw error;
-      status = 503;
-      given = unavailable;
-      more['retry-after'] = String(error.retryAfter ?? 2);
+      if (!(error instanceof Refusal) || (error.kind !== 'unavailable' && error.kind !== 'limited')) throw error;
+      status = statusOfKind[error.kind];
+      given = error.kind === 'limited' ? tooMany : unavailable;
+      Object.assign(more, { 'retry-after': '2' }, refusalHeaders(error));
     }
     const text = JSON.stringify(given);
     response.writeHead(status, {
@@ -93,7 +97,8 @@ export function createFront(ports: FrontPorts, engine: RequestListener): Request
   };
 }
 
-/** In the engine's words (`StoreUnavailable`). */
+/** In the engine's words (`TooMany`, `StoreUnavailable`). */
+const tooMany = { error: 'temporarily_unavailable', error_description: 'too many requests, try again later' };
 const unavailable = {
   error: 'temporarily_unavailable',
   error_description: 'the service cannot answer just now, try again in a moment',

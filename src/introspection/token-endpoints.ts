@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Keys } from '../keys/index.ts';
-import type { Clock } from '../platform/index.ts';
+import type { Clock, Rate } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { createAnswer } from './answer.ts';
 import { type KnownCallers, postedProof } from './callers.ts';
@@ -13,6 +13,8 @@ export interface TokenEndpointPorts {
   clock: Clock;
   answer: ReturnType<typeof createAnswer>;
   callers: KnownCallers;
+  /** How much a client may ask for. */
+  rate: Rate;
 }
 
 /** The secret, in whichever place it came. */
@@ -23,19 +25,22 @@ const proofOf = ({ headers, oidc }: KoaContextWithOIDC): string | undefined => {
 };
 
 /** What answers at the introspection (RFC 7662) and revocation (RFC 7009) endpoints once the engine knows the client. */
-export function createTokenEndpoints({ sessions, answer, callers, ...ports }: TokenEndpointPorts) {
+export function createTokenEndpoints({ sessions, answer, callers, rate, ...ports }: TokenEndpointPorts) {
   const jwts = createJwtReader(ports);
 
   return (_provider: Provider) => ({
     async introspect(ctx: KoaContextWithOIDC, _engine: () => Promise<void>) {
       const { clientId, clientAuthMethod } = ctx.oidc.client!;
       const caller = { clientId, isPublic: clientAuthMethod === 'none' };
+      // A public one is told nothing, and could be anybody.
+      if (!caller.isPublic) await rate.demand(clientId);
       ctx.body = await answer(caller, String(ctx.oidc.params!.token));
       await callers.remember(ctx.req, caller, proofOf(ctx));
     },
 
     async revoke(ctx: KoaContextWithOIDC, engine: () => Promise<void>) {
       const token = String(ctx.oidc.params!.token);
+      if (ctx.oidc.client!.clientAuthMethod !== 'none') await rate.demand(ctx.oidc.client!.clientId);
       if (!looksLikeJwt(token)) return engine();
       ctx.status = 200;
       ctx.body = '';

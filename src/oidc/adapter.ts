@@ -10,26 +10,30 @@ const withPlaceholder = (metadata: ClientMetadata): ClientMetadata =>
   usesSecret(metadata) ? { ...metadata, client_secret: secretPlaceholder } : metadata;
 
 /**
- * The engine takes `scope` for OpenID scopes and refuses to know others. Those of our own APIs are looked up where they
- * are given out (`resources.ts`); what is left limits the client as RFC 7591 says.
+ * The engine takes `scope` for OpenID scopes and refuses to know others. Those of APIs are looked up where they are given
+ * out (`resources.ts`); what is left limits the client as RFC 7591 says.
  */
-export function withoutApiScopes(metadata: ClientMetadata, apiScopes: readonly string[]): ClientMetadata {
+export function withoutApiScopes(metadata: ClientMetadata, openIdScopes: ReadonlySet<string>): ClientMetadata {
   if (metadata.scope === undefined) return metadata;
   const { scope: _, ...rest } = metadata;
-  const left = scopesNamedBy(metadata).filter((name) => !apiScopes.includes(name));
+  const left = scopesNamedBy(metadata).filter((name) => openIdScopes.has(name));
   return left.length > 0 ? ({ ...rest, scope: left.join(' ') } as ClientMetadata) : (rest as ClientMetadata);
 }
 
 /** The engine asks one adapter a model: clients come from their room, all else from the artifact store. */
-export function createAdapterFactory(deps: { clients: Clients; sessions: Sessions; apiScopes: readonly string[] }) {
-  const { clients, sessions, apiScopes } = deps;
+export function createAdapterFactory(deps: {
+  clients: Clients;
+  sessions: Sessions;
+  openIdScopes: () => ReadonlySet<string>;
+}) {
+  const { clients, sessions, openIdScopes } = deps;
   const refuse = async () => {
     throw new Error('clients are not changed through the engine');
   };
   const clientAdapter: Adapter = {
     async find(id) {
       const client = await clients.find(id);
-      return client && (withoutApiScopes(withPlaceholder(client.metadata), apiScopes) as AdapterPayload);
+      return client && (withoutApiScopes(withPlaceholder(client.metadata), openIdScopes()) as AdapterPayload);
     },
     upsert: refuse,
     destroy: refuse,

@@ -2,11 +2,13 @@
  * The engine's insides that Cardea touches; nothing else imports them. `engine-internals.test.ts` pins each, so that
  * an upgrade that moves one fails there and not in production.
  */
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
 // @ts-expect-error the engine's insides have no types
 import introspectionSteps from 'oidc-provider/lib/actions/introspection.js';
 // @ts-expect-error
 import revocationSteps from 'oidc-provider/lib/actions/revocation.js';
+// @ts-expect-error
+import tokenSteps from 'oidc-provider/lib/actions/token.js';
 // @ts-expect-error
 import validateDpop from 'oidc-provider/lib/helpers/validate_dpop.js';
 // @ts-expect-error
@@ -30,6 +32,16 @@ export function wrapGrant(provider: Provider, grantType: string, around: (engine
     forEngine(async (ctx: KoaContextWithOIDC, next: () => Promise<void>) => ours(ctx, next)),
   );
 }
+
+/** Stands `around` the handlers of all grant types; the client has proved itself by then. */
+export function wrapGrants(provider: Provider, around: (engine: Step) => Step): void {
+  const { grantTypeHandlers } = instance(provider) as { grantTypeHandlers: Map<string, Step> };
+  for (const grantType of [...grantTypeHandlers.keys()]) wrapGrant(provider, grantType, around);
+}
+
+/** The scopes that the engine gives a meaning to, those of custom claims included. */
+export const openIdScopesOf = (provider: Provider): ReadonlySet<string> =>
+  (instance(provider) as { configuration: { scopes: Set<string> } }).configuration.scopes;
 
 /** The key thumbprint of the request's DPoP proof, after the checks of RFC 9449, section 4.3. */
 export const dpopKey = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<string | undefined> =>
@@ -62,3 +74,14 @@ function opened(steps: Step[], ask: keyof TokenEndpoints): void {
 }
 opened(introspectionSteps, 'introspect');
 opened(revocationSteps, 'revoke');
+
+/** RFC 6749, section 5.2, has a code of its own for a grant type that the client may not use. */
+const mayUse: Step = async (ctx, next) => {
+  const { client, params } = ctx.oidc;
+  if (!client!.grantTypeAllowed(String(params!.grant_type)))
+    throw new errors.UnauthorizedClient('requested grant type is not allowed for this client');
+  await next();
+};
+const grantTypeCheck = (tokenSteps as Step[]).findIndex(({ name }) => name === 'allowedGrantTypeCheck');
+if (grantTypeCheck < 0) throw new Error('the engine’s token endpoint is not as expected');
+tokenSteps[grantTypeCheck] = mayUse;

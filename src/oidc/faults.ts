@@ -1,8 +1,12 @@
 import { Refusal } from '../platform/index.ts';
 import { StoreUnavailable } from '../sessions/index.ts';
+import { TooMany } from './too-many.ts';
 
-const translated = (error: unknown): unknown =>
-  error instanceof Refusal && error.kind === 'unavailable' ? new StoreUnavailable(error) : error;
+function translated(error: unknown): unknown {
+  if (!(error instanceof Refusal)) return error;
+  if (error.kind === 'unavailable') return new StoreUnavailable(error);
+  return error.kind === 'limited' ? new TooMany(error) : error;
+}
 
 /** Lets the engine call our function and meet only errors that it knows how to answer with. */
 export function forEngine<Args extends unknown[], T>(

@@ -6,7 +6,16 @@ import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { ClientMetadata, Clients, ResourceServer, ResourceServers } from '../clients/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import { type Budget, type Clock, type Limits, type Log, Refusal, sha256, type Vault } from '../platform/index.ts';
+import {
+  type Budget,
+  type Clock,
+  type Limits,
+  type Log,
+  type Rate,
+  Refusal,
+  sha256,
+  type Vault,
+} from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type {
   Consents,
@@ -20,10 +29,11 @@ import type {
 import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
 import { createFindAccount } from './claims.ts';
-import { createSecretCheck } from './client-secret.ts';
+import { limitClientRequests } from './client-requests.ts';
+import { createSecretCheck, type SecretBudgets } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
-import { answerTokenEndpoints, type TokenEndpoints } from './engine-internals.ts';
+import { answerTokenEndpoints, openIdScopesOf, type TokenEndpoints } from './engine-internals.ts';
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { type CameBy, createLoadExistingGrant } from './grants.ts';
@@ -58,8 +68,10 @@ export interface OidcPorts {
   limits: Limits;
   /** How many user codes may be tried from one address. */
   userCodes: Budget;
-  /** How many wrong client secrets may come from one address. */
-  clientFailures: Budget;
+  /** How many wrong client secrets may come from where. */
+  clientFailures: SecretBudgets;
+  /** How much a client may ask for. */
+  clientRequests: Rate;
   /** The subject an application knows a person by, when it must not be that of others. */
   pairwise: PairwiseIdentifier;
   log: Log;
@@ -101,7 +113,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     header: settings.proxy.clientCertificateHeader,
     authorities: settings.server.tls.clientCaFile && readFileSync(settings.server.tls.clientCaFile, 'utf8'),
   });
-  const apiScopes = Object.keys(ports.ownApi.scopes);
+  const openIdScopes = () => openIdScopesOf(engine.provider);
   const existingGrant = createLoadExistingGrant(ports.consents, sessions, ports.cameBy);
   const loadExistingGrant = async (ctx: KoaContextWithOIDC) => {
     const grant = await existingGrant(ctx);
@@ -113,7 +125,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     clients: allForEngine(clients),
     resources: allForEngine(ports.resources),
     certificateOf,
-    adapter: createAdapterFactory({ clients, sessions, apiScopes }),
+    adapter: createAdapterFactory({ clients, sessions, openIdScopes }),
     findAccount: forEngine(createFindAccount(ports) as never),
     tokenFacts: forEngine(ports.tokenFacts),
     loadExistingGrant: forEngine(loadExistingGrant),
@@ -126,7 +138,8 @@ export function createOidc(ports: OidcPorts): Oidc {
   const checkSecretsOf = createSecretCheck({
     clients: allForEngine(clients),
     limits: allForEngine(ports.limits),
-    failures: ports.clientFailures,
+    budgets: ports.clientFailures,
+    fleeting: sessions.fleeting,
   });
 
   const build = () => {
@@ -145,6 +158,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       windowSeconds: settings.tokens.refreshTokenReplay,
       certificateOf,
     });
+    limitClientRequests(provider, ports.clientRequests);
     provider.registerResponseMode('form_post', ports.screens.formPost as never);
     answerTokenEndpoints(provider, ports.tokenEndpoints(provider));
     logEngine(provider, ports.log);
@@ -192,7 +206,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({
-          ...withoutApiScopes(metadata, apiScopes),
+          ...withoutApiScopes(metadata, openIdScopes()),
           ...((metadata.token_endpoint_auth_method?.startsWith('client_secret') ?? true)
             ? { client_secret: 'x'.repeat(43) }
             : {}),

@@ -11,23 +11,31 @@ export interface ResourcePorts {
 export function createResourceServerInfo(ports: ResourcePorts, settings: { accessTokenSeconds: number }) {
   const { clients, resources } = ports;
 
-  /** What the client may ask for here; nothing of our own APIs unless somebody wrote it down for this client. */
-  const scopesFor = async (server: ResourceServer, clientId: string): Promise<string[]> => {
+  /**
+   * What the client may ask for here. Of our own APIs, and for itself, with no person who could agree or be asked to,
+   * nothing unless somebody wrote it down for this client.
+   */
+  const scopesFor = async (server: ResourceServer, clientId: string, forItself: boolean): Promise<string[]> => {
     const all = Object.keys(server.scopes);
     // Every other API may be told what the person belongs to, where the application asks for it.
-    if (!server.scopesByName) return [...new Set([...all, ...factScopes])];
+    if (!server.scopesByName && !forItself) return [...new Set([...all, ...factScopes])];
     const named = scopesNamedBy((await clients.find(clientId))?.metadata ?? {});
     const given = all.filter((scope) => named.includes(scope));
     if (given.length === 0) throw new errors.InvalidTarget('the resource is not open to this client');
     return given;
   };
 
-  return async (_ctx: unknown, identifier: string, client: { clientId: string }): Promise<EngineResourceServer> => {
+  return async (
+    ctx: KoaContextWithOIDC,
+    identifier: string,
+    client: { clientId: string },
+  ): Promise<EngineResourceServer> => {
     const server = await resources.find(identifier);
     if (!server) throw new errors.InvalidTarget('the resource is not known');
+    const forItself = ctx.oidc.route === 'token' && ctx.oidc.params?.grant_type === 'client_credentials';
     return {
       audience: server.identifier,
-      scope: (await scopesFor(server, client.clientId)).join(' '),
+      scope: (await scopesFor(server, client.clientId, forItself)).join(' '),
       accessTokenFormat: server.tokenFormat,
       accessTokenTTL: server.tokenTtl ?? settings.accessTokenSeconds,
       ...(server.tokenFormat === 'jwt' ? { jwt: { sign: { alg: server.signingAlg ?? 'ES256' } } } : {}),

@@ -2,8 +2,18 @@
 export { type Bus, createBus } from './bus.ts';
 export { type Clock, secondsAfter, systemClock } from './clock.ts';
 export { createVault, newId, randomToken, sameBytes, sha256, type Vault } from './crypto.ts';
-export { addressKey, type Budget, type Count, createLimits, type Limits } from './limits.ts';
+export {
+  addressKey,
+  type Budget,
+  type Count,
+  createLimits,
+  exceeded,
+  type Limits,
+  rateLimitHeaders,
+  refusalHeaders,
+} from './limits.ts';
 export { createLog, type Log, silentLog } from './log.ts';
+export { createRate, type Rate } from './rate.ts';
 export { connectRedis, type RedisConnection } from './redis.ts';
 export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';
 export { type CacheReads, type Remembered, remembered } from './remembered.ts';

@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { freshDatabase } from '../../test/support/database.ts';
 import { createVault } from './crypto.ts';
-import { addressKey, type Budget, createLimits, type Limits } from './limits.ts';
+import { addressKey, type Budget, createLimits, type Limits, refusalHeaders } from './limits.ts';
 import { silentLog } from './log.ts';
 import { connectRedis, type RedisConnection } from './redis.ts';
 
@@ -79,7 +79,14 @@ function contract(open: () => Promise<Store>) {
     expect(counts[3]!.retryAfter).toBeGreaterThan(55);
     expect(counts[3]!.retryAfter).toBeLessThanOrEqual(60);
     expect((await store.limits.take(three, 'b')).allowed).toBe(true);
-    await expect(store.limits.demand(three, 'a')).rejects.toMatchObject({ code: 'limit.exceeded', kind: 'limited' });
+    const refusal = await store.limits.demand(three, 'a').catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'limit.exceeded', kind: 'limited' });
+    expect(refusalHeaders(refusal)).toEqual({
+      'retry-after': String(refusal.retryAfter),
+      'ratelimit-policy': `"${three.name}";q=3;w=60`,
+      ratelimit: `"${three.name}";r=0;t=${refusal.retryAfter}`,
+    });
+    expect(counts.at(-1)!.blocked).toBe(false);
   });
 
   it('64 at once get no more than the budget', async () => {
@@ -120,6 +127,7 @@ function contract(open: () => Promise<Store>) {
     const refused = await store.limits.take(two, 'a');
     expect(refused.allowed).toBe(false);
     expect(refused.retryAfter).toBeGreaterThan(290);
+    expect(refused.blocked).toBe(true);
     await store.pass(299);
     expect((await store.limits.look(two, 'a')).allowed).toBe(false);
     await store.pass(2);

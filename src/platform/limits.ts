@@ -30,6 +30,42 @@ export interface Count {
   allowed: boolean;
   /** Seconds until the window ends: when refused, until another try makes sense. */
   retryAfter: number;
+  /** Used up for a time ({@link Limits.block}), not by what may be given back. */
+  blocked: boolean;
+}
+
+/** What a refusal tells of the budget it met: for the headers of the answer. */
+export interface Spent {
+  budget: string;
+  points: number;
+  seconds: number;
+}
+
+/** @returns Refusal `limit.exceeded` (limited) */
+export const exceeded = ({ name, points, seconds }: Budget, retryAfter: number): Refusal =>
+  new Refusal('limit.exceeded', {
+    kind: 'limited',
+    retryAfter,
+    details: { budget: name, points, seconds } satisfies Spent,
+  });
+
+/**
+ * How much is left, in the headers of draft-ietf-httpapi-ratelimit-headers. The name of a policy is the budget's.
+ */
+export const rateLimitHeaders = (budget: Budget, count: Pick<Count, 'taken' | 'retryAfter'>) => ({
+  'ratelimit-policy': `"${budget.name}";q=${budget.points};w=${budget.seconds}`,
+  ratelimit: `"${budget.name}";r=${Math.max(0, budget.points - count.taken)};t=${Math.ceil(count.retryAfter)}`,
+});
+
+/** The headers of an answer that tells a refusal: when to come again, and which budget was used up. */
+export function refusalHeaders({ retryAfter, details }: Pick<Refusal, 'retryAfter' | 'details'>) {
+  if (!retryAfter) return {};
+  const { budget: name, points, seconds } = details as Partial<Spent>;
+  const policy = name !== undefined && points !== undefined && seconds !== undefined;
+  return {
+    'retry-after': String(Math.ceil(retryAfter)),
+    ...(policy && rateLimitHeaders({ name, points, seconds, onFault: 'open' }, { taken: points, retryAfter })),
+  };
 }
 
 /** Budgets counted for all processes together, in Redis when there is one, else in PostgreSQL. Keys are kept as MACs. */
@@ -46,6 +82,9 @@ export interface Limits {
   block(budget: Budget, key: string, seconds: number): Promise<void>;
   forget(budget: Budget, key: string): Promise<void>;
 }
+
+/** Far over any budget, so that points given back by those still under way do not end a block. */
+const blockedPoints = 1_000_000;
 
 const giveBackInRedis = `local n = tonumber(redis.call('get', KEYS[1]) or '0')
 if n > 0 then redis.call('decr', KEYS[1]) end`;
@@ -85,7 +124,9 @@ export function createLimits(options: {
   const seconds = (milliseconds: number) => Math.max(0, Math.ceil(milliseconds / 1000));
   const countOf = (budget: Budget, result: RateLimiterRes | null): Count => {
     const taken = Math.max(0, result?.consumedPoints ?? 0);
-    return { taken, allowed: taken <= budget.points, retryAfter: seconds(result?.msBeforeNext ?? 0) };
+    const allowed = taken <= budget.points;
+    const blocked = taken > budget.points + blockedPoints / 2;
+    return { taken, allowed, blocked, retryAfter: seconds(result?.msBeforeNext ?? 0) };
   };
 
   const guarded = async <T>(
@@ -104,7 +145,7 @@ export function createLimits(options: {
     }
   };
 
-  const unlimited: Count = { taken: 0, allowed: true, retryAfter: 0 };
+  const unlimited: Count = { taken: 0, allowed: true, blocked: false, retryAfter: 0 };
   const hidden = (key: string) => vault.mac(key, 'limits');
 
   const limits: Limits = {
@@ -119,8 +160,7 @@ export function createLimits(options: {
 
     async demand(budget, key) {
       const { allowed, retryAfter } = await limits.take(budget, key);
-      if (!allowed)
-        throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter, details: { budget: budget.name } });
+      if (!allowed) throw exceeded(budget, retryAfter);
     },
 
     giveBack: (budget, key) =>
@@ -141,8 +181,7 @@ export function createLimits(options: {
 
     block: (budget, key, length) =>
       guarded(budget, undefined, async (limiter) => {
-        // Far over the budget, so that points given back by those still under way do not end it.
-        await limiter.set(hidden(key), budget.points + 1_000_000, length);
+        await limiter.set(hidden(key), budget.points + blockedPoints, length);
       }),
 
     forget: (budget, key) =>

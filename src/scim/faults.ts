@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 import type { AppContext } from '../platform/http/index.ts';
-import { Refusal, statusOfKind } from '../platform/index.ts';
+import { Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
 
 /** RFC 7644, section 3.12, table 9; RFC 9865, section 3. */
 export type ScimType =
@@ -77,8 +77,7 @@ export const scimFaults: Middleware = async (ctx, next) => {
     const fault = faultOf(thrown);
     if (!fault) state.log.error({ err: thrown }, 'a request failed');
     else state.log.info({ status: fault.status, scimType: fault.scimType }, 'refused');
-    const { retryAfter } = thrown as Partial<Refusal>;
-    if (retryAfter) ctx.set('retry-after', String(Math.ceil(retryAfter)));
+    if (thrown instanceof Refusal) ctx.set(refusalHeaders(thrown));
     ctx.status = fault?.status ?? 500;
     ctx.body = JSON.stringify(
       errorBody(fault ?? { status: 500, scimType: undefined, message: `internal error, request ${state.traceId}` }),

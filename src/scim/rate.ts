@@ -1,4 +1,4 @@
-import type { Budget, Limits } from '../platform/index.ts';
+import { type Budget, exceeded, type Limits } from '../platform/index.ts';
 
 /** So many requests one point of the budget stands for: provisioning is fast, and counting costs a write. */
 const share = 50;
@@ -26,7 +26,8 @@ export function createRate({ limits, budget }: { limits: Limits; budget: Budget 
       if (counts.size >= mostClients) counts.clear();
       if (count % share === 0) {
         // Refused ones do not move the count on: the next asks again.
-        await limits.demand(budget, clientId);
+        const { allowed, retryAfter } = await limits.take(budget, clientId);
+        if (!allowed) throw exceeded({ ...budget, points: budget.points * share }, retryAfter);
       }
       counts.set(clientId, count + 1);
     },

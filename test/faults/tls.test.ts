@@ -22,7 +22,7 @@ const expired = makeCertificate('service', { issuer: authority, days: -1 });
 const impostor = makeCertificate('service', { issuer: makeCertificate('Test Authority', { authority: true }) });
 const alone = makeCertificate('alone');
 
-const bare = { redirect_uris: [], response_types: [], grant_types: ['client_credentials'] };
+const bare = { redirect_uris: [], response_types: [], grant_types: ['client_credentials'], scope: 'orders:read' };
 const bound = { tls_client_certificate_bound_access_tokens: true };
 const mutual = [
   {

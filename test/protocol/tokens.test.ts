@@ -5,11 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
 import { discover, signInWith } from '../support/oidc.ts';
 import { bootstrap, clients, ORDERS, STOCK } from '../support/seeds.ts';
+import { tokenClient } from '../support/token-client.ts';
+
+const { scope: _, ...unscoped } = clients.service as typeof clients.service & { scope: string };
+const unnamed = { ...unscoped, client_id: 'unnamed' };
+const ordersReader = { ...clients.service, client_id: 'orders-reader', scope: 'orders:read' };
 
 let cardea: Cardea;
 let as: oauth.AuthorizationServer;
 beforeAll(async () => {
-  cardea = await startCardea({ bootstrap });
+  const all = [...bootstrap.clients, unnamed, ordersReader];
+  cardea = await startCardea({ bootstrap: { ...bootstrap, clients: all } });
   const issuer = new URL(cardea.issuer);
   const response = await oauth.discoveryRequest(issuer, { [oauth.allowInsecureRequests]: true });
   as = await oauth.processDiscoveryResponse(issuer, response);
@@ -42,8 +48,25 @@ describe('client credentials', () => {
 
   it('are for the clients that may use them', async () => {
     const config = await discover(cardea, clients.web);
-    // The engine's word for what RFC 6749, section 5.2, calls unauthorized_client.
-    await expect(oidc.clientCredentialsGrant(config)).rejects.toMatchObject({ error: 'invalid_request', status: 400 });
+    const refused = { error: 'unauthorized_client', status: 400 };
+    await expect(oidc.clientCredentialsGrant(config)).rejects.toMatchObject(refused);
+  });
+
+  it('give nothing of an API that nobody wrote down for this client', async () => {
+    const refused = { error: 'invalid_target', status: 400 };
+    const unwritten = await discover(cardea, unnamed);
+    const ask = (scope?: string) =>
+      oidc.clientCredentialsGrant(unwritten, { resource: ORDERS, ...(scope && { scope }) });
+    await expect(ask('orders:read')).rejects.toMatchObject(refused);
+    await expect(ask()).rejects.toMatchObject(refused);
+    const reader = await discover(cardea, ordersReader);
+    const { access_token } = await oidc.clientCredentialsGrant(reader, {
+      resource: ORDERS,
+      scope: 'orders:read orders:write groups',
+    });
+    expect(decodeJwt(access_token).scope).toBe('orders:read');
+    const elsewhere = oidc.clientCredentialsGrant(reader, { resource: STOCK, scope: 'stock:read' });
+    await expect(elsewhere).rejects.toMatchObject(refused);
   });
 
   it('refuse a resource that is not known and a scope it does not have', async () => {
@@ -113,6 +136,15 @@ describe('introspection and revocation', () => {
         error: 'invalid_grant',
       });
     }
+  });
+
+  it('a revoked access token leaves what the application holds besides it', async () => {
+    const web = tokenClient(cardea.issuer, clients.web);
+    const { access_token, refresh_token } = await web.signIn({ parameters: { scope: 'openid offline_access' } });
+    const next = String((await web.refresh(refresh_token)).body.access_token);
+    await web.revoke(access_token);
+    expect((await web.userinfo(access_token)).status).toBe(401);
+    expect((await web.userinfo(next)).status).toBe(200);
   });
 
   it('say nothing of garbage, and revoking it is no error', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,6 +27,8 @@ export async function startApp(
     bootstrap?: object;
     redis?: boolean;
     env?: Record<string, string>;
+    /** As in a file of settings. */
+    settings?: object;
     /** Another house on the same stores, with a memory of its own: what this gave for the first. */
     beside?: House;
   } = {},
@@ -39,6 +41,8 @@ export async function startApp(
   const at = `http://localhost:${(server.address() as AddressInfo).port}`;
   const issuer = beside?.issuer ?? at;
   const secret = beside?.secret ?? ownSecret();
+  const file = join(home, 'settings.yaml');
+  if (options.settings) writeFileSync(file, JSON.stringify(options.settings));
   const settings = loadSettings({
     cwd: join(import.meta.dirname, '../..'),
     env: {
@@ -48,6 +52,7 @@ export async function startApp(
       CARDEA_DATA: home,
       DATABASE_URL: database.url,
       ...(options.redis && { REDIS_URL: inject('redisUrl') }),
+      ...(options.settings && { CARDEA_CONFIG: file }),
       ...options.env,
     },
   });

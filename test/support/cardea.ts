@@ -85,6 +85,10 @@ const generous = Object.fromEntries(
     'sms_to_prefix',
     'sms_per_day',
     'client_failures',
+    'client_failures_pair',
+    'client_failures_everywhere',
+    'client_requests',
+    'page_requests',
     'api_requests',
   ].map((name) => [name, { points: 100_000, window: '1h' }]),
 );

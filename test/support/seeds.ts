@@ -47,7 +47,12 @@ export const clients = {
   signed: client('signed', { userinfo_signed_response_alg: 'ES256', id_token_signed_response_alg: 'RS256' }),
   pairwise: client('pairwise', { subject_type: 'pairwise' }),
   pairwise2: client('pairwise2', { subject_type: 'pairwise', redirect_uris: ['http://127.0.0.1:9/callback'] }),
-  service: client('service', { grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }),
+  service: client('service', {
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    scope: 'orders:read orders:write stock:read',
+  }),
   /** The orders API itself, to introspect. */
   orders: client('orders-api', { grant_types: [], redirect_uris: [], response_types: [] }),
   stranger: client('stranger-api', { grant_types: [], redirect_uris: [], response_types: [] }),

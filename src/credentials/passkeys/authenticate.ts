@@ -1,5 +1,5 @@
 import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
-import { addressKey, Refusal } from '../../platform/index.ts';
+import { addressKey, exceeded, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { readSigned } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
@@ -55,7 +55,10 @@ export function createAuthenticate(
 
   return async ({ response, scope, ip }) => {
     const counted = await limits.take(budgets.signinAddress, addressKey(ip));
-    if (!counted.allowed) throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter: counted.retryAfter });
+    if (!counted.allowed) {
+      await limits.giveBack(budgets.signinAddress, addressKey(ip));
+      throw exceeded(budgets.signinAddress, counted.retryAfter);
+    }
     const { passkey, info } = await verify(response, scope);
     await limits.giveBack(budgets.signinAddress, addressKey(ip));
 

@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa';
+import { refusalHeaders } from '../limits.ts';
 import { Refusal, statusOfKind } from '../refusal.ts';
 import type { AppContext } from './state.ts';
 
@@ -32,10 +33,10 @@ const codeOfStatus: Record<number, string> = {
 export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string): Middleware {
   return async (ctx, next) => {
     const { state } = ctx as AppContext;
-    const answer = (page: ErrorPage) => {
+    const answer = (page: ErrorPage, headers: Record<string, string> = {}) => {
       ctx.status = page.status;
       ctx.set('cache-control', 'no-store');
-      if (page.retryAfter) ctx.set('retry-after', String(Math.ceil(page.retryAfter)));
+      ctx.set(headers);
       if (ctx.accepts('json', 'html') === 'html') {
         ctx.type = 'html';
         ctx.body = show(ctx as AppContext, page);
@@ -58,7 +59,8 @@ export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string
           { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
           'refused',
         );
-        answer({ status: statusOfKind[error.kind], code: error.code, traceId, retryAfter: error.retryAfter });
+        const { code, kind, retryAfter } = error;
+        answer({ status: statusOfKind[kind], code, traceId, retryAfter }, refusalHeaders(error));
       } else if (isHttpError(error)) {
         answer({ status: error.status, code: codeOfStatus[error.status] ?? 'request.refused', traceId });
       } else {

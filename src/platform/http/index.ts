@@ -7,6 +7,7 @@ export { contentSecurityPolicy, securityHeaders } from './headers.ts';
 export { health } from './health.ts';
 export { onlyHost, publicProtocol } from './host.ts';
 export { multipartBody, type Upload, uploadOf } from './multipart.ts';
+export { limitPages } from './page-requests.ts';
 export { createPresenter, type Look, type Presenter } from './present.ts';
 export { createTrust, trustProxies } from './proxy.ts';
 export { type Listening, listen } from './server.ts';
