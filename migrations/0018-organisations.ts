@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations';
 
-/** Which organisation a person chose for an application, where they are in several and it named none. */
+/** Which organisation a person chose for an application, where they are in several and it named none; and who looks after one. */
 export default class Organisations extends Migration {
   override name = '0018-organisations';
 
@@ -11,5 +11,8 @@ export default class Organisations extends Migration {
       organisation_id uuid not null references organisation (id) on delete cascade,
       chosen_at timestamptz not null
     )`);
+    this.addSql(`insert into permission (name, description)
+      values ('organisation.manage', 'Look after an organisation: its members, invitations, domains and rules')
+      on conflict do nothing`);
   }
 }

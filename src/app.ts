@@ -137,7 +137,9 @@ export async function createApp(options: {
     open: () => createDb(store),
     log,
   });
-  const db = await createDb({ ...store, connections: settings.database.connections, answerWithin: 10 });
+  const { replicaUrl, replicaLag, connections } = settings.database;
+  const replica = replicaUrl ? { url: replicaUrl, mostLag: replicaLag } : undefined;
+  const db = await createDb({ ...store, connections, answerWithin: 10, replica });
   const redis = settings.redis.url ? await connectRedis(settings.redis.url, log) : undefined;
   const bus = await createBus({ url: databaseUrl, db, log });
   const stops = createStops({ db, redis, clock, log });
@@ -191,7 +193,7 @@ export async function createApp(options: {
   const facts = createFacts({ db, mostGroups });
   const tokenFacts = createTokenFacts(facts, factClaims);
   const organisations = createOrganisations({
-    ...{ db, bus, clock, log, events, mail, resolveTxt },
+    ...{ db, bus, clock, log, events, mail, resolveTxt, facts, roles },
     home: `${settings.issuer}/account/organisations`,
     invitationLink: (token) => `${settings.issuer}/account/invitation?token=${token}`,
     invitationLife: invitation,
@@ -213,6 +215,10 @@ export async function createApp(options: {
     mail,
     sms,
     codeText: (locale, code) => views.words(locale)('sms.code', { code, organisation: branding().name }),
+    noticeText: (locale, what, link) => {
+      const say = views.words(locale);
+      return say('sms.notice', { what: say(`mail.notice.${what}.subject`), link, organisation: branding().name });
+    },
     groupsOf: groups.of,
     hashingWaited: measures?.hashingWaited,
     elsewhere: {
@@ -362,6 +368,7 @@ export async function createApp(options: {
     federation,
     countRegistration: async (ip) => void (await limits.demand(credentials.budgets.registrations, addressKey(ip))),
     trickle,
+    clock,
     settings,
     provider: oidc.provider,
     grantConsent: (input) => grantMissing(oidc.provider(), { consents, ...input }),
@@ -382,6 +389,7 @@ export async function createApp(options: {
     settings,
     limits,
     provider: oidc.provider,
+    federation,
     users,
     pictures,
     fields,
@@ -471,7 +479,7 @@ export async function createApp(options: {
     topics: Object.keys(consumers),
     keys,
     clock,
-    connections: settings.database.connections,
+    connections,
     hashingLoad: credentials.passwords.hashingLoad,
     caches: {
       clients: clients.cacheReads,

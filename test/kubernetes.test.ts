@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
 import { loadSettings } from '../src/platform/config/index.ts';
 import { isSecret, variables } from '../src/platform/config/variables.ts';
 import { health } from '../src/platform/http/index.ts';
@@ -41,6 +42,7 @@ const [server] = pod.spec.containers;
 const job = one('Job', 'cardea-migrate');
 const [migrate] = job.spec.template.spec.containers;
 const data: Record<string, string> = one('ConfigMap').data;
+const file = (from: Manifest[]): string => one('ConfigMap', 'cardea-settings', from).data['settings.yaml'];
 const includes = (labels: Record<string, string>, wanted: Record<string, string>) =>
   Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
@@ -59,9 +61,24 @@ it('a kustomization names every file beside it, and no other', () => {
   }
 });
 
+it('every manifest is as the schemas of Kubernetes have it', () => {
+  const { kinds, $defs } = JSON.parse(readFileSync(join(root, 'test/fixtures/kubernetes-1.34.json'), 'utf8'));
+  const schemaOf = ({ apiVersion, kind }: Manifest) =>
+    kinds[`${apiVersion} ${kind}`] && z.fromJSONSchema({ $ref: `#/$defs/${kinds[`${apiVersion} ${kind}`]}`, $defs });
+  const manifests = [...base, ...example];
+  const unknown = manifests.filter((each) => !schemaOf(each)).map(({ kind }) => kind);
+  expect(unknown.toSorted()).toEqual(['Kustomization', 'Kustomization', 'ServiceMonitor']);
+  for (const each of manifests) expect(schemaOf(each)?.safeParse(each).error?.issues, each.kind).toBeUndefined();
+
+  const wrong = structuredClone(deployment);
+  wrong.spec.template.spec.containers[0].readynessProbe = {};
+  expect(schemaOf(wrong).safeParse(wrong).success).toBe(false);
+});
+
 it('what pods are given are settings that there are, and with the secrets a production can start', () => {
   const patch = one('ConfigMap', 'cardea', example).data;
   for (const name of Object.keys({ ...data, ...patch })) {
+    if (name === 'CARDEA_CONFIG') continue;
     const variable = variables.find((each) => each.name === name);
     expect(variable, name).toBeDefined();
     expect(isSecret(variable!.path), `${name} is a secret`).toBe(false);
@@ -72,13 +89,25 @@ it('what pods are given are settings that there are, and with the secrets a prod
     DATABASE_URL: 'postgresql://cardea:p@postgres/cardea',
     REDIS_URL: 'redis+sentinel://:p@redis:26379/cardea',
     SMTP_URL: 'smtps://u:p@mail.example.com',
+    CARDEA_S3_ACCESS_KEY_ID: 'k',
+    CARDEA_S3_SECRET_ACCESS_KEY: 's',
   };
   const told = readFileSync(join(folder('overlays/example'), 'kustomization.yaml'), 'utf8');
   for (const name of Object.keys(secrets)) expect(told).toContain(`--from-literal=${name}=`);
   const cwd = mkdtempSync(join(tmpdir(), 'cardea-pod-'));
-  const settings = loadSettings({ env: { ...data, ...patch, ...secrets, CARDEA_DATA: cwd }, cwd });
+  const load = (settingsFile: string) => {
+    writeFileSync(join(cwd, 'settings.yaml'), settingsFile);
+    const own = { CARDEA_DATA: cwd, CARDEA_CONFIG: join(cwd, 'settings.yaml') };
+    return loadSettings({ env: { ...data, ...patch, ...secrets, ...own }, cwd });
+  };
+  load(file(base));
+  const settings = load(file(example));
   rmSync(cwd, { recursive: true });
   expect(settings).toMatchObject({ mode: 'production', database: { migrate: false }, server: { host: '0.0.0.0' } });
+  // A directory of one pod is lost with it, and the others do not see it.
+  expect(settings.objects.store).toBe('s3');
+  for (const { volumeMounts } of [server, migrate])
+    expect(volumeMounts).toContainEqual({ name: 'settings', mountPath: dirname(data.CARDEA_CONFIG!), readOnly: true });
 
   const ports = Object.fromEntries(server.ports.map((port: Manifest) => [port.name, port.containerPort]));
   expect(ports).toEqual({ http: settings.server.port, metrics: settings.metrics.port });

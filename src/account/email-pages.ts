@@ -45,14 +45,18 @@ export function emailCodePage(input: Typed & { address: string; minutes: number 
   };
 }
 
-/** The link of the letter. `ask` changes nothing: POST /account/email/link {token}; `elsewhere`: not in this browser. */
-export function emailLinkPage(input: { state: 'ask' | 'elsewhere'; token?: string; address?: string }) {
+/**
+ * The link of the letter. `ask` changes nothing: POST /account/email/link {token}; `elsewhere`: good, but not in this browser;
+ * `expired`: used, too old, or in place of it there is a newer one.
+ */
+export function emailLinkPage(input: { state: 'ask' | 'elsewhere' | 'expired'; token?: string; address?: string }) {
   const { state, token = '' } = input;
   return {
     page: 'account/email-link',
     title: `account.email-link.${state}.title`,
     ...input,
     action: '/account/email/link',
+    again: home,
     languageUrl: `${confirm}?token=${encodeURIComponent(token)}`,
   };
 }

@@ -9,9 +9,16 @@ import type { SignedIn, SignedInGuard } from './signed-in.ts';
 const home = '/account/email';
 
 /** Codes of refusals that a field can mend. */
-const ofForm = ['user.email_malformed', 'email.same', 'proof.code_refused', 'proof.spent', 'proof.link_refused'];
+const ofForm = ['user.email_malformed', 'email.same', 'proof.code_refused', 'proof.spent'];
 const problemOf = (error: unknown): string => {
   if (error instanceof Refusal && ofForm.includes(error.code)) return error.code;
+  throw error;
+};
+
+/** Why the link of the letter does nothing here. */
+const stateOf = (error: unknown): 'elsewhere' | 'expired' => {
+  if (error instanceof Refusal && error.code === 'email.link_elsewhere') return 'elsewhere';
+  if (error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code)) return 'expired';
   throw error;
 };
 
@@ -69,26 +76,23 @@ export function createEmailPages(ports: AccountPorts, guard: SignedInGuard) {
       const link = textOf(ctx.query.token);
       const self = await guard.look(ctx);
       try {
-        if (!self) throw new Refusal('proof.link_refused', { kind: 'invalid' });
-        const { email } = await emailChanges.peek({ user: self.user, scope: scopeOf(self), link });
+        const { email } = await emailChanges.peek({ user: self?.user, scope: self && scopeOf(self), link });
         present.page(ctx, emailLinkPage({ state: 'ask', token: link, address: email }));
       } catch (error) {
-        problemOf(error);
-        present.page(ctx, emailLinkPage({ state: 'elsewhere' }), { status: 400 });
+        present.page(ctx, emailLinkPage({ state: stateOf(error), token: link }), { status: 400 });
       }
     },
 
     confirmLink: asSelf(
       guard,
       async (ctx, self) => {
+        const by = { link: textOf(readForm(ctx).token) };
         try {
           const asker = { ip: ctx.ip, locale: present.locale(ctx) };
-          const by = { link: textOf(readForm(ctx).token) };
           await emailChanges.confirm({ user: self.user, scope: scopeOf(self), by, ...asker });
           goTo(ctx, '/account/profile?done=email_changed');
         } catch (error) {
-          problemOf(error);
-          present.page(ctx, emailLinkPage({ state: 'elsewhere' }), { status: 400 });
+          present.page(ctx, emailLinkPage({ state: stateOf(error), token: by.link }), { status: 400 });
         }
       },
       { back: home },

@@ -50,6 +50,8 @@ export function overviewPage(input: {
   advised: boolean;
   sessions: number;
   applications: number;
+  /** What concerned the safety of the account of late. */
+  notices: { what: string; at: Date }[];
 }) {
   return { ...ownPage('overview', 'overview'), ...input };
 }
@@ -60,6 +62,8 @@ export function securityPage(input: {
   totp: { createdAt: Date; usedAt: Date | undefined } | undefined;
   recoveryCodes: number;
   passkeys: number;
+  /** Accounts elsewhere that lead in; absent where there is no provider. */
+  linked?: number | undefined;
   /** Codes that are sent: those set up, and those that could be. */
   codes: { kind: CodeKind; since?: Date; usedAt?: Date | undefined; destination?: string | undefined }[];
   /** Whether what gives codes may be removed: not by whoever must have one. */

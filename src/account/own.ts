@@ -28,6 +28,8 @@ const said = new Set([
   'withdrawn',
   'organisation_joined',
   'organisation_left',
+  'linked',
+  'unlinked',
 ]);
 
 export const doneOf = (ctx: AppContext): string | undefined => {

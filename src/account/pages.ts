@@ -1,4 +1,4 @@
-import type { CaptchaChallenge } from '../credentials/index.ts';
+import type { CaptchaChallenge, LinkAsks } from '../credentials/index.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
 
@@ -17,13 +17,23 @@ const fresh = (name: string, min: number): FieldSpec => ({
   maxlength: 1024,
 });
 
+const current: FieldSpec = {
+  name: 'current',
+  type: 'password',
+  label: 'label.password',
+  autocomplete: 'current-password',
+  required: true,
+  maxlength: 1024,
+};
+
 const withToken = (path: string, token: string) => `${path}?token=${encodeURIComponent(token)}`;
 
 const page = (name: string): Page => ({ page: `account/${name}`, title: `account.${name}.title` });
 
 /**
- * The link from a verification letter. `ask` changes nothing: POST /account/verify {token}. `expired` offers a new letter:
- * POST /account/verify/send {token} when the token still tells whose it was, else {email}.
+ * The link from a verification letter. `ask` changes nothing: POST /account/verify {token}, and in another browser than the
+ * one that asked {current} or {password}. `expired` offers a new letter: POST /account/verify/send {token} when the token
+ * still tells whose it was, else {email}.
  */
 export function verifyConfirmPage(
   input: Typed & {
@@ -31,23 +41,33 @@ export function verifyConfirmPage(
     token?: string;
     /** The address that is confirmed, when the token is live. */
     address?: string;
+    asks?: LinkAsks;
+    /** Least length of a new password. */
+    min?: number;
     /** Where to go on: the interrupted sign-in or `/`. */
     next?: string;
     /** The interrupted sign-in, carried from the link through the form. */
     resume?: string;
   },
 ) {
-  const known = input.state === 'expired' && !input.token;
+  const { state, token = '', asks = 'nothing', problems = [] } = input;
+  const known = state === 'expired' && !token;
+  const path = state === 'ask' ? '/account/verify' : '/account/verify/send';
+  const own = { ...input, problems: problems.filter(({ field }) => field !== 'password') };
+  const other = { problems: problems.filter(({ field }) => field === 'password') };
   return {
     ...page('verify'),
-    title: `account.verify.${input.state}.title`,
-    state: input.state,
-    token: input.token ?? '',
-    ...(input.token ? { languageUrl: withToken('/account/verify', input.token) } : {}),
+    title: `account.verify.${state}.title`,
+    state,
+    token,
+    ...(token ? { languageUrl: withToken('/account/verify', token) } : {}),
     address: input.address,
     next: input.next,
     resume: input.resume,
-    form: createForm(input.state === 'ask' ? '/account/verify' : '/account/verify/send', known ? [email] : [], input),
+    asks,
+    form: createForm(path, [...(known ? [email] : []), ...(asks === 'password' ? [current] : [])], own),
+    /** In place of the first one, or beside it. */
+    fresh: createForm(path, asks === 'nothing' ? [] : [fresh('password', input.min ?? 8)], other),
   };
 }
 
@@ -106,14 +126,7 @@ export function sentPage(input: { address?: string; what: 'reset' | 'verify'; mi
 export function passwordPage(input: Typed & { minLength: number; identifier?: string | undefined }) {
   const fields: FieldSpec[] = [
     ...(input.identifier ? [] : [email]),
-    {
-      name: 'current',
-      type: 'password',
-      label: 'label.current_password',
-      autocomplete: 'current-password',
-      required: true,
-      maxlength: 1024,
-    },
+    { ...current, label: 'label.current_password' },
     fresh('password', input.minLength),
   ];
   return {

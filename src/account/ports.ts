@@ -20,6 +20,7 @@ import type {
   Verification,
 } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
+import type { Federation } from '../federation/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
@@ -59,6 +60,7 @@ export interface AccountPorts {
   recoveryLinks: RecoveryLinks;
   rememberedDevices: RememberedDevices;
   notices: Notices;
+  federation: Federation;
   present: Presenter;
   csrf: Csrf;
 }

@@ -3,6 +3,7 @@ import { type AppContext, multipartBody } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { createCodesPages } from './codes.ts';
 import { createEmailPages } from './email.ts';
+import { createLinkedPages } from './linked.ts';
 import { createNotMePages } from './not-me.ts';
 import { createOrganisationPages } from './organisations.ts';
 import { createPasskeyPages } from './passkeys.ts';
@@ -38,6 +39,7 @@ export function createAccount(ports: AccountPorts) {
   const recoveryLink = createRecoveryLinkPages(ports);
   const passkeys = createPasskeyPages(ports, guard);
   const sessions = createSessionsPages(ports, guard);
+  const linked = createLinkedPages(ports, guard);
   const settings = createSettingsPages(ports, guard);
   const organisations = createOrganisationPages(ports, guard);
   const notMe = createNotMePages(ports);
@@ -98,6 +100,10 @@ export function createAccount(ports: AccountPorts) {
   post('/account/passkeys/options', passkeys.options);
   post('/account/passkeys/:id/rename', passkeys.rename);
   post('/account/passkeys/:id/remove', passkeys.remove);
+  get('/account/linked', linked.show);
+  post('/account/linked', linked.connect);
+  get('/account/linked/return', linked.back);
+  post('/account/linked/:id/remove', linked.remove);
   get('/account/sessions', sessions.show);
   post('/account/sessions/end', sessions.end);
   post('/account/sessions/end-others', sessions.endOthers);

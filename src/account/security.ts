@@ -11,7 +11,7 @@ const setup = '/account/security/totp';
 
 /** Password, app, recovery codes. What could lock the owner out, or another in, asks for a fresh sign-in. */
 export function createSecurityPages(ports: AccountPorts, guard: SignedInGuard) {
-  const { factors, secondFactors, codeFactors, totp, present } = ports;
+  const { factors, secondFactors, codeFactors, totp, federation, present } = ports;
   const fresh = { fresh: true, back: home };
 
   return {
@@ -26,7 +26,9 @@ export function createSecurityPages(ports: AccountPorts, guard: SignedInGuard) {
         return codeFactors.offered.includes(kind) ? [{ kind }] : [];
       });
       const { password, passkeys, recoveryCodes } = held;
-      const model = { password, passkeys, recoveryCodes, codes, mayRemove, totp: await totp.of(user.id) };
+      const { length } = await federation.identities.listOf(user.id);
+      const linked = length > 0 || (await federation.buttons()).length > 0 ? length : undefined;
+      const model = { password, passkeys, recoveryCodes, codes, linked, mayRemove, totp: await totp.of(user.id) };
       present.page(ctx, securityPage({ ...model, done: doneOf(ctx) }));
     }),
 

@@ -10,7 +10,7 @@ const pageSize = 30;
 
 /** The sections that show: overview, applications, activity. */
 export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
-  const { db, sessions, clients, consents, events, factors, present } = ports;
+  const { db, sessions, clients, consents, events, factors, notices, present } = ports;
 
   /** What each application may do: by consent, by what it holds now, or both. */
   const applicationsOf = async (userId: string) => {
@@ -44,7 +44,8 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
           name: user.displayName(),
           email: user.email ?? '',
           secondFactor,
-          advised: !secondFactor && user.administrator,
+          advised: !secondFactor && (user.administrator || !(await factors.mayGoWithout(user))),
+          notices: await notices.lately(user.id),
           sessions: (await sessions.listOf(user.id)).length,
           applications: (await applicationsOf(user.id)).length,
         }),

@@ -1,5 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import type { ClientMetadata } from '../clients/index.ts';
+import { freshSeconds } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { AppContext } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
@@ -31,9 +32,6 @@ export interface SignedInGuard {
   /** Where the browser comes back to after the sign-in: GET {@link callback}. */
   back(ctx: AppContext): Promise<void>;
 }
-
-/** Before a change that could lock the owner out or let another in, the person proves again who they are. */
-export const freshSeconds = 10 * 60;
 
 export const accountClientId = 'cardea-account';
 export const callback = '/account/signed-in';

@@ -1,3 +1,5 @@
+import { letterCookieName } from '../credentials/index.ts';
+import type { Problem } from '../platform/form.ts';
 import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { sentPage, verifyConfirmPage } from './pages.ts';
@@ -7,21 +9,27 @@ import { resumePath, textOf } from './request.ts';
 const isDeadLink = (error: unknown): boolean =>
   error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);
 
-/** The link of the letter that proves an address. */
-export function createVerifyPages({ verification, present, settings }: AccountPorts) {
+/** What a form here can mend. */
+const isOfForm = (error: unknown): error is Refusal => error instanceof Refusal && error.code.startsWith('password.');
+
+/** The link of the letter that proves an address. Opened in another browser than the one that asked, it asks for more. */
+export function createVerifyPages({ verification, policy, present, settings }: AccountPorts) {
   const minutes = Math.round(settings.tokens.verificationLink / 60);
+  const { minimum: min, maximum: max } = policy.lengths();
   const expired = (ctx: AppContext) => present.page(ctx, verifyConfirmPage({ state: 'expired' }), { status: 400 });
+  const handleOf = (ctx: AppContext) => ctx.cookies.get(letterCookieName(settings.issuer), { signed: false });
+
+  const ask = async (ctx: AppContext, link: string, resume: string, problems: Problem[] = []) => {
+    const { email, asks } = await verification.peek({ link, handle: handleOf(ctx) });
+    const more = resume ? { resume } : {};
+    const page = verifyConfirmPage({ state: 'ask', token: link, address: email, asks, min, problems, ...more });
+    present.page(ctx, page, problems.length > 0 ? { status: 422 } : {});
+  };
 
   return {
     async show(ctx: AppContext) {
-      const link = textOf(ctx.query.token);
       try {
-        const { email } = await verification.peek({ link });
-        const resume = textOf(ctx.query.resume);
-        present.page(
-          ctx,
-          verifyConfirmPage({ state: 'ask', token: link, address: email, ...(resume ? { resume } : {}) }),
-        );
+        await ask(ctx, textOf(ctx.query.token), textOf(ctx.query.resume));
       } catch (error) {
         if (!isDeadLink(error)) throw error;
         expired(ctx);
@@ -30,13 +38,24 @@ export function createVerifyPages({ verification, present, settings }: AccountPo
 
     async confirm(ctx: AppContext) {
       const form = readForm(ctx);
+      const link = textOf(form.token);
+      const isNew = form.password !== undefined;
       try {
-        await verification.confirmLink({ link: textOf(form.token), ip: ctx.ip, locale: present.locale(ctx) });
+        await verification.confirmLink({
+          link,
+          handle: handleOf(ctx),
+          current: form.current?.slice(0, 1024),
+          password: form.password?.slice(0, 1024),
+          ip: ctx.ip,
+          locale: present.locale(ctx),
+        });
         const next = resumePath(form.resume);
         present.page(ctx, verifyConfirmPage({ state: 'done', ...(next ? { next } : {}) }));
       } catch (error) {
-        if (!isDeadLink(error)) throw error;
-        expired(ctx);
+        if (isDeadLink(error)) return expired(ctx);
+        if (!isOfForm(error)) throw error;
+        const field = isNew ? 'password' : 'current';
+        await ask(ctx, link, textOf(form.resume), [{ field, code: error.code, params: { min, max } }]);
       }
     },
 
@@ -44,7 +63,8 @@ export function createVerifyPages({ verification, present, settings }: AccountPo
     async send(ctx: AppContext) {
       const email = textOf(readForm(ctx).email);
       try {
-        await verification.sendTo({ email, ip: ctx.ip, locale: present.locale(ctx) });
+        const asker = { ip: ctx.ip, locale: present.locale(ctx), handle: handleOf(ctx) };
+        await verification.sendTo({ ...asker, email });
         present.page(ctx, sentPage({ address: email, what: 'verify', minutes }));
       } catch (error) {
         if (!(error instanceof Refusal) || error.kind !== 'invalid') throw error;

@@ -11,6 +11,7 @@ import type { ApiPorts } from './ports.ts';
 import { referencePage } from './reference.ts';
 import type { Route } from './route.ts';
 import { administratorRoutes } from './routes/administrators.ts';
+import { belongingRoutes } from './routes/belonging.ts';
 import { bulkRoutes } from './routes/bulk.ts';
 import { directoryRoutes } from './routes/directory.ts';
 import { fieldRoutes } from './routes/fields.ts';
@@ -48,6 +49,7 @@ export function createApi(ports: ApiPorts): Api {
     sessionRoutes,
     historyRoutes,
     membershipRoutes,
+    belongingRoutes,
     directoryRoutes,
     bulkRoutes,
     groupRoutes,

@@ -7,7 +7,11 @@ export type Scope =
   | 'users.read'
   | 'users.write'
   | 'directory.read'
-  | 'directory.write';
+  | 'directory.write'
+  | 'organisations.manage';
+
+/** What a person reaches for themselves; the other scopes make whoever has them an administrator or a service. */
+export const isOwn = (scope: Scope): boolean => scope.startsWith('account.') || scope === 'organisations.manage';
 
 /** Who calls. */
 export interface Caller {
@@ -21,5 +25,5 @@ export interface Caller {
 /** Lets a request in by its access token; sets `WWW-Authenticate` where it refuses. The door `introspection` does it. */
 export type Bearer = (
   ctx: Context,
-  wanted: { scopes: readonly Scope[]; acr?: string; maxAge?: number },
+  wanted: { scopes: readonly Scope[]; or?: readonly Scope[]; orClaim?: string; acr?: string; maxAge?: number },
 ) => Promise<Caller>;

@@ -63,9 +63,9 @@ export type Idempotency = ReturnType<typeof createIdempotency>;
 const contextOf = (name: string) => `api.answer:${name}`;
 
 /** The key as the draft writes it, a quoted string, or bare as most do. @throws Refusal `request.invalid` */
-export function idempotencyKey(header: string): string | undefined {
-  if (header === '') return undefined;
-  const key = /^"(.*)"$/.exec(header)?.[1] ?? header;
+export function idempotencyKey(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const key = /^"(.*)"$/.exec(String(header))?.[1] ?? String(header);
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
   const errors = [{ header: 'Idempotency-Key', code: 'format', detail: '1 to 255 visible ASCII characters' }];
   throw new Refusal('request.invalid', { kind: 'invalid', details: { errors } });

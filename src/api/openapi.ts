@@ -60,7 +60,7 @@ export function openApi(routes: readonly Route[], about: { issuer: string; versi
 }
 
 function operation(route: Route, schemas: Json): Json {
-  const { params, query, body, answer, method, section, summary, details, scopes } = route;
+  const { params, query, body, answer, method, section, summary, details, scopes, or = [] } = route;
   const success = Object.fromEntries(
     statusesOf(route).map((status) => [
       status,
@@ -76,7 +76,7 @@ function operation(route: Route, schemas: Json): Json {
     tags: [section],
     summary,
     ...(details && { description: details }),
-    security: scopes.length > 0 ? [{ token: [...scopes] }] : [],
+    security: scopes.length > 0 ? [{ token: [...scopes] }, ...or.map((scope) => ({ token: [scope] }))] : [],
     parameters: [
       ...(params ? parametersOf(params, 'path', schemas) : []),
       ...(query ? parametersOf(query, 'query', schemas) : []),

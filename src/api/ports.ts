@@ -19,7 +19,7 @@ import type {
 } from '../users/index.ts';
 import type { Bearer } from './bearer.ts';
 
-export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'rememberedDevices'> {
+export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 'emailChanges' | 'rememberedDevices'> {
   settings: {
     issuer: string;
     mode: string;

@@ -48,6 +48,10 @@ export interface Description<
   details?: string;
   /** All of these must be granted; none of them: open to everybody. */
   scopes: readonly Scope[];
+  /** Or else one of these, for whom the handler decides what is theirs. */
+  or?: readonly Scope[];
+  /** Or else an access token for userinfo that has this scope. */
+  orClaim?: string;
   /** Somebody must have proved two factors a few minutes ago (RFC 9470). Services have none and are not asked. */
   dangerous?: boolean;
   /** Only for administrators in person, never for a service. */

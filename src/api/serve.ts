@@ -2,7 +2,7 @@ import Router from '@koa/router';
 import { z } from 'zod';
 import type { AppContext } from '../platform/http/index.ts';
 import { type Budget, exceeded, type Limits, Refusal, rateLimitHeaders } from '../platform/index.ts';
-import type { Bearer, Caller } from './bearer.ts';
+import { type Bearer, type Caller, isOwn } from './bearer.ts';
 import { readJson } from './body.ts';
 import { checked, invalid, readQuery } from './checks.ts';
 import { demandMatch, isUnchanged } from './conditions.ts';
@@ -81,7 +81,7 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
     return { status, headers, body: reply.body === undefined ? undefined : JSON.stringify(reply.body) };
   };
 
-  const key = route.method === 'POST' ? idempotencyKey(ctx.get('idempotency-key')) : undefined;
+  const key = route.method === 'POST' ? idempotencyKey(ctx.req.headers['idempotency-key']) : undefined;
   if (key === undefined) return send(ctx, await work());
   const request = JSON.stringify([route.method, ctx.path, ctx.querystring, sent ?? null]);
   const { replayed, ...kept } = await ports.idempotency.once(nameOf(caller), key, request, work);
@@ -94,7 +94,9 @@ const noQuery = z.strictObject({});
 /** A token per request; many requests of one caller are slowed down wherever they come from. */
 async function admit(route: Route, { bearer, limits, settings }: ServePorts, ctx: AppContext): Promise<Caller> {
   if (route.scopes.length === 0) return { clientId: '', scopes: new Set() };
-  const caller = await bearer(ctx, { scopes: route.scopes, ...(route.dangerous && settings.stepUp) });
+  const { scopes, or, orClaim } = route;
+  const wanted = { scopes, ...(or && { or }), ...(orClaim && { orClaim }) };
+  const caller = await bearer(ctx, { ...wanted, ...(route.dangerous && settings.stepUp) });
   await spend(ctx, limits, settings.requests, nameOf(caller));
   if (route.inPerson && caller.accountId === undefined) {
     throw new Refusal('caller.not_in_person', { kind: 'forbidden' });
@@ -113,8 +115,9 @@ async function spend(ctx: AppContext, limits: ServePorts['limits'], budget: Budg
 const nameOf = ({ clientId, accountId }: Caller): string => JSON.stringify([clientId, accountId ?? null]);
 
 /** Who reaches others' accounts does it as an administrator; who reaches their own, as the person they are. */
-function byOf(ctx: AppContext, route: Route, { clientId, accountId }: Caller) {
-  const kind = route.scopes.some((scope) => !scope.startsWith('account.')) ? 'administrator' : 'user';
+function byOf(ctx: AppContext, route: Route, { clientId, accountId, scopes }: Caller) {
+  const reaches = route.scopes.some((scope) => !isOwn(scope) && scopes.has(scope));
+  const kind = reaches ? 'administrator' : 'user';
   const actor =
     accountId === undefined ? { kind: 'client' as const, id: clientId } : ({ kind, id: accountId } as const);
   return { actor, ip: ctx.ip };

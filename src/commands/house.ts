@@ -45,12 +45,13 @@ export const houseCommands: Command[] = [
     usage: '',
     about: 'encrypt everything sealed anew under the newest CARDEA_SECRET',
     async run({ app }) {
-      const { keys, events, totp, passwords } = (await app()).ports;
+      const { keys, events, totp, passwords, federation } = (await app()).ports;
       const result = {
         keys: await keys.reseal(),
         messages: await events.reseal(),
         totp: await totp.reseal(),
         passwordKeys: await passwords.keys.reseal(),
+        federation: await federation.reseal(),
       };
       const { keys: count, messages, totp: apps } = result;
       return { result, lines: [`${count} keys, ${messages} messages and ${apps} secrets of apps were sealed anew`] };

@@ -6,6 +6,7 @@ import { startEmbedded } from '../platform/db/index.ts';
 import { createLog, Refusal } from '../platform/index.ts';
 import { clientCommands } from './clients.ts';
 import { type Command, Usage } from './command.ts';
+import { federationCommands } from './federation.ts';
 import { fieldCommands } from './fields.ts';
 import { houseCommands } from './house.ts';
 import { organisationCommands } from './organisations.ts';
@@ -17,6 +18,7 @@ const commands: Command[] = [
   ...userCommands,
   ...fieldCommands,
   ...organisationCommands,
+  ...federationCommands,
   ...transferCommands,
   ...houseCommands,
 ];

@@ -9,6 +9,9 @@ export const acrValues: string[] = assuranceLevels.map(({ acr }) => acr);
 /** Two factors of different kinds, or a key that made sure of its user. */
 export const mfa = 'urn:cardea:acr:mfa';
 
+/** Seconds for which a sign-in is fresh: before a change that could lock the owner out or let another in, it has to be. */
+export const freshSeconds = 10 * 60;
+
 const rank = (acr: string | undefined): number => assuranceLevels.findIndex((level) => level.acr === acr);
 
 /** A key in hardware or software; with `user` it has asked for the person's finger, face or PIN itself (RFC 8176). */

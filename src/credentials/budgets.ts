@@ -1,4 +1,4 @@
-import type { Budget } from '../platform/index.ts';
+import { addressKey, type Budget, type Limits } from '../platform/index.ts';
 
 type Size = { points: number; window: number };
 type BudgetName = keyof typeof defaults;
@@ -30,6 +30,8 @@ const defaults = {
   lettersFromAddress: nuisances(30, hours),
   /** Codes and links tried from one address, right or wrong. */
   codes: guesses(60, 15 * minutes),
+  /** Wrong codes of letters for one account, from everywhere: `proofs.ts` says what that leaves to chance. */
+  wrongCodes: guesses(30, 24 * hours),
   /** Codes typed in on the page for devices: each guess could meet anybody's device (RFC 8628, section 5.1). */
   userCodes: guesses(10, 15 * minutes),
   /** Codes for the second factor by letter, for an account. */
@@ -65,4 +67,20 @@ export function budgetsOf(sizes: Partial<Record<BudgetName, Size>> = {}): Budget
     return [name, { name, points, seconds: window, onFault: usual.onFault } satisfies Budget];
   });
   return Object.fromEntries(entries) as Budgets;
+}
+
+/**
+ * One more text message. Each costs money, and some people earn by numbers they have messages sent to: so many to a number,
+ * for an account, from an address, to all that begin alike, and altogether. To be called before anything is made.
+ * @throws Refusal `limit.exceeded` (limited)
+ */
+export async function countMessage(
+  { limits, budgets }: { limits: Pick<Limits, 'demand'>; budgets: Budgets },
+  { number, userId, ip }: { number: string; userId: string; ip: string },
+): Promise<void> {
+  await limits.demand(budgets.smsToNumber, number);
+  await limits.demand(budgets.smsToAccount, userId);
+  await limits.demand(budgets.smsFromAddress, addressKey(ip));
+  await limits.demand(budgets.smsToPrefix, number.slice(0, 7));
+  await limits.demand(budgets.smsPerDay, 'all');
 }

@@ -4,7 +4,7 @@ import { describeAgent } from '../platform/agent.ts';
 import type { Db } from '../platform/db/index.ts';
 import { addressKey, type Clock, type Limits, Refusal } from '../platform/index.ts';
 import { phoneNumber, type User, type Users } from '../users/index.ts';
-import type { Budgets } from './budgets.ts';
+import { type Budgets, countMessage } from './budgets.ts';
 import { byThemselves } from './journeys.ts';
 import type { CodeKind, OpenCode, SentCodes } from './sent-codes.ts';
 
@@ -95,21 +95,9 @@ export function createCodeFactors(deps: {
     }));
   };
 
-  /**
-   * Each message costs money, and some people earn by numbers they have messages sent to: so many to a number, to all
-   * that begin alike, from an address, for an account, and altogether. Counted before anything is made.
-   */
-  const countMessage = async (number: string, userId: string, ip: string): Promise<void> => {
-    await limits.demand(budgets.smsToNumber, number);
-    await limits.demand(budgets.smsToAccount, userId);
-    await limits.demand(budgets.smsFromAddress, addressKey(ip));
-    await limits.demand(budgets.smsToPrefix, number.slice(0, 7));
-    await limits.demand(budgets.smsPerDay, 'all');
-  };
-
   const byMessage = async (userId: string, number: string, scope: string, { ip, locale }: From) => {
     if (!sms) throw new Refusal('code.not_offered', { kind: 'forbidden' });
-    await countMessage(number, userId, ip);
+    await countMessage({ limits, budgets }, { number, userId, ip });
     await db.transact(async () => {
       const { code, expiresAt } = await codes.make({ scope, kind: 'sms', userId, destination: number });
       // The last line lets the browser fill it in on our pages and on no others (WebOTP, section 3).
@@ -118,7 +106,7 @@ export function createCodeFactors(deps: {
   };
 
   const byLetter = async (user: Person, scope: string, { ip, userAgent = '', locale }: From) => {
-    if (!user.email || !user.isEmailVerified()) throw new Refusal('code.no_address', { kind: 'conflict' });
+    if (!user.email) throw new Refusal('code.no_address', { kind: 'conflict' });
     const to = user.email;
     await limits.demand(budgets.lettersFromAddress, addressKey(ip));
     await limits.demand(budgets.codesByLetter, user.id);
@@ -143,6 +131,7 @@ export function createCodeFactors(deps: {
 
     async send({ user, kind, scope, ...from }) {
       const spoken = { ...from, locale: user.locale ?? from.locale };
+      // An address that is not proved was put there by those who look after the account: they vouch for it.
       if (kind === 'email') return byLetter(user, scope, spoken);
       const { number } = (await of(user.id)).find((factor) => factor.kind === 'sms') ?? {};
       if (!number) throw new Refusal('code.not_offered', { kind: 'forbidden' });
@@ -163,7 +152,10 @@ export function createCodeFactors(deps: {
     async enrolBy({ user, kind, number: typed = '', scope, ...from }) {
       if (!offered.includes(kind)) throw new Refusal('code.not_offered', { kind: 'forbidden' });
       const spoken = { ...from, locale: user.locale ?? from.locale };
-      if (kind === 'email') return byLetter(user, scope, spoken);
+      if (kind === 'email') {
+        if (!user.isEmailVerified()) throw new Refusal('code.no_address', { kind: 'conflict' });
+        return byLetter(user, scope, spoken);
+      }
       const { number, country } = await phoneNumber(typed);
       if (settings.countries.length > 0 && !settings.countries.includes(country ?? ''))
         throw new Refusal('phone.country_refused', { kind: 'invalid' });

@@ -1,5 +1,5 @@
 import type { Events } from '../events/index.ts';
-import type { Sms } from '../mail/index.ts';
+import type { SecurityNotice, Sms } from '../mail/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Log } from '../platform/log.ts';
@@ -122,6 +122,8 @@ export function createCredentials(
     sms?: Pick<Sms, 'send'> | undefined;
     /** The sentence of a text message with a code. */
     codeText?: (locale: string, code: string) => string;
+    /** The sentence of one that tells of what concerns the safety of an account. */
+    noticeText?: (locale: string, what: SecurityNotice, link: string) => string;
     fetch?: typeof globalThis.fetch;
     links?: Links;
     elsewhere?: Elsewhere;
@@ -165,6 +167,11 @@ export function createCredentials(
     },
     tell: (...notice) => notices.tell(...notice),
     hasOtherWayIn: async (userId) => (await passwords.has(userId)) || (await elsewhere.has(userId)),
+    async mustHaveAnother(userId) {
+      const user = await ground.users.byId(userId);
+      const { totp, email, sms } = await factors.of(userId);
+      return user !== undefined && !totp && !email && !sms && !(await factors.mayGoWithout(user));
+    },
   });
   const proofs = createProofs(ground);
   const attempts = createAttempts({ ...ground, budgets });
@@ -198,6 +205,9 @@ export function createCredentials(
   });
   const notices = createNotices({
     ...ground,
+    budgets,
+    sms: ground.sms,
+    noticeText: ground.noticeText ?? ((_, what, link) => `${what} ${link}`),
     passwords,
     proofs,
     recoveryCodes,

@@ -76,9 +76,10 @@ describe('another address', () => {
     });
     for (const scope of [thief.scope, ada.scope])
       await expect(room.emailChanges.peek({ user: thief.user, scope, link: token })).rejects.toMatchObject({
-        code: 'proof.link_refused',
+        code: 'email.link_elsewhere',
       });
-    await expect(thief.confirm({ link: token })).rejects.toMatchObject({ code: 'proof.link_refused' });
+    await expect(room.emailChanges.peek({ link: token })).rejects.toMatchObject({ code: 'email.link_elsewhere' });
+    await expect(thief.confirm({ link: token })).rejects.toMatchObject({ code: 'email.link_elsewhere' });
     expect(await room.emailChanges.peek({ user: ada.user, scope: ada.scope, link: token })).toEqual({ email: fresh });
     await ada.confirm({ link: token });
     expect((await ada.now()).email).toBe(fresh);

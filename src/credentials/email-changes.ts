@@ -1,7 +1,7 @@
 import { Refusal, type Vault } from '../platform/index.ts';
 import { emailKey, type FormerAddresses, isEmail, type User } from '../users/index.ts';
 import { evenly } from './even.ts';
-import { type Asker, byThemselves, countCode, countLetter, minutes, type Ports, send } from './journeys.ts';
+import { type Asker, byThemselves, countCode, countLetter, matchCode, minutes, type Ports, send } from './journeys.ts';
 import type { Notices } from './notices.ts';
 import type { Proof } from './proofs.ts';
 
@@ -24,14 +24,27 @@ export interface EmailChanges {
   request(input: Asker & { user: User; email: string; scope: string }): Promise<void>;
   /**
    * By code or link.
-   * @throws Refusal `proof.code_refused`, `proof.link_refused` (invalid), `proof.spent` (conflict): the address may have
-   *   been taken meanwhile, `limit.exceeded` (limited)
+   * @throws Refusal `proof.code_refused`, `proof.link_refused`, `email.link_elsewhere` (invalid), `proof.spent` (conflict): the
+   *   address may have been taken meanwhile, `limit.exceeded` (limited)
    */
   confirm(
     input: Pick<Asker, 'ip' | 'locale'> & { user: User; scope: string; by: { code: string } | { link: string } },
   ): Promise<void>;
-  /** What a GET of the link shows to whoever is signed in; changes nothing. @throws Refusal `proof.link_refused` (invalid) */
-  peek(input: { user: Pick<User, 'id'>; scope: string; link: string }): Promise<{ email: string }>;
+  /**
+   * What a GET of the link shows; changes nothing.
+   * @param input.user whoever is signed in here, and `scope` by which session
+   * @throws Refusal `proof.link_refused` (invalid): it is no longer good; `email.link_elsewhere` (invalid): it is, but not here
+   */
+  peek(input: {
+    user?: Pick<User, 'id'> | undefined;
+    scope?: string | undefined;
+    link: string;
+  }): Promise<{ email: string }>;
+  /**
+   * Tells the address before of a change by somebody else than the person, in the open transaction: its reader can take it back
+   * in the same way. So no administrator takes an account over unseen by giving it an address of their own first.
+   */
+  tellFormer(input: { user: User; before: string; locale: string }): Promise<void>;
   /** What a GET of the way back shows; changes nothing. @throws Refusal `email.undo_refused` (invalid) */
   peekUndo(link: string): Promise<{ email: string; changedAt: Date }>;
   /**
@@ -74,6 +87,16 @@ export function createEmailChanges(
     await send(ports, 'change-address', { to: email, locale: spoken, params });
   };
 
+  const tellFormer: EmailChanges['tellFormer'] = async ({ user, before, locale }) => {
+    const token = await formerAddresses.keep({ userId: user.id, email: before, seconds: undoSeconds });
+    await mail.send('address-changed', {
+      to: before,
+      locale: user.locale ?? locale,
+      timeZone: user.profile.zoneinfo,
+      params: { when: ports.clock.now(), link: links.undoEmail(token), minutes: minutes(undoSeconds) },
+    });
+  };
+
   const change = (user: User, proof: Proof, { ip, locale }: Pick<Asker, 'ip' | 'locale'>) =>
     db
       .transact(async () => {
@@ -87,14 +110,7 @@ export function createEmailChanges(
         });
         await proofs.revoke(user.id);
         await events.record({ type: 'user.email_changed', ...by, subject: user.id });
-        if (!before) return;
-        const token = await formerAddresses.keep({ userId: user.id, email: before, seconds: undoSeconds });
-        await mail.send('address-changed', {
-          to: before,
-          locale: user.locale ?? locale,
-          timeZone: user.profile.zoneinfo,
-          params: { when: at, link: links.undoEmail(token), minutes: minutes(undoSeconds) },
-        });
+        if (before) await tellFormer({ user, before, locale });
       })
       .catch((error: unknown) => {
         // Somebody was faster. To say so would tell that there is an account.
@@ -104,10 +120,14 @@ export function createEmailChanges(
       });
 
   /** The link's proof, if it was asked for in this session by this person: a letter sent on must not change another's account. */
-  const ownProof = async (user: Pick<User, 'id'>, scope: string, link: string): Promise<Proof> => {
+  const ownProof = async (
+    user: Pick<User, 'id'> | undefined,
+    scope: string | undefined,
+    link: string,
+  ): Promise<Proof> => {
     const proof = await proofs.peekLink(link, purpose);
-    if (proof.userId !== user.id || !(await proofs.isFrom(proof, handleOf(scope))))
-      throw new Refusal('proof.link_refused', { kind: 'invalid' });
+    if (!user || scope === undefined || proof.userId !== user.id || !(await proofs.isFrom(proof, handleOf(scope))))
+      throw new Refusal('email.link_elsewhere', { kind: 'invalid' });
     return proof;
   };
 
@@ -121,10 +141,10 @@ export function createEmailChanges(
     },
 
     async confirm({ user, scope, by, ip, locale }) {
-      await countCode(ports, ip);
+      if ('link' in by) await countCode(ports, ip);
       const proof =
         'code' in by
-          ? await proofs.matchCode({ handle: handleOf(scope), purpose, code: by.code })
+          ? await matchCode(ports, { handle: handleOf(scope), purpose, code: by.code, ip })
           : await ownProof(user, scope, by.link);
       if (proof.userId !== user.id) throw new Refusal('proof.code_refused', { kind: 'invalid' });
       await change(user, proof, { ip, locale });
@@ -135,6 +155,7 @@ export function createEmailChanges(
       return { email };
     },
 
+    tellFormer,
     peekUndo: (link) => formerAddresses.peek(link),
 
     async undo({ link, ip, locale }) {

@@ -4,7 +4,7 @@
  * Leaves to others who the person is and what state the account is in (users), what stands once they are in
  * (sessions), how a letter looks (mail) and every page (the doors).
  */
-export { acrOf, acrValues, amrOf, assuranceLevels, mfa, satisfies } from './assurance.ts';
+export { acrOf, acrValues, amrOf, assuranceLevels, freshSeconds, mfa, satisfies } from './assurance.ts';
 export { type Attempt, type AttemptSettings, type Attempts, createAttempts, type Reservation } from './attempts.ts';
 export type { Budgets } from './budgets.ts';
 export { type Captcha, type CaptchaKind, type CaptchaSettings, createCaptcha } from './captcha.ts';
@@ -51,4 +51,4 @@ export type { Assessment as RiskAssessment, Risk } from './risk/risk.ts';
 export type { CodeProof, SecondFactors, Whence } from './second-factors.ts';
 export type { CodeKind } from './sent-codes.ts';
 export type { Totp, TotpSetup } from './totp.ts';
-export type { Verification } from './verification.ts';
+export { type LinkAsks, letterCookieLife, letterCookieName, type Verification } from './verification.ts';

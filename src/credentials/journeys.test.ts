@@ -90,7 +90,8 @@ describe('to register', () => {
     const waiting = await register();
     const { token: second } = letter('verify-address');
     expect(await room.verification.settled(waiting.handle)).toBeUndefined();
-    expect(await room.verification.confirmLink({ link: second, ...asker() })).toMatchObject({ sameBrowser: false });
+    const current = { link: second, current: password, ...asker() };
+    expect(await room.verification.confirmLink(current)).toMatchObject({ sameBrowser: false });
     expect(await room.verification.settled(waiting.handle)).toBe((await room.users.byEmail(email))?.id);
   });
 
@@ -123,6 +124,59 @@ describe('to register', () => {
     const opened = room.verification.confirmLink({ link: early, ...asker() });
     await expect(opened).rejects.toMatchObject({ code: 'proof.link_refused' });
     expect(await room.verification.settled(thief.handle)).toBeUndefined();
+  });
+
+  it.each([
+    ['a password', { password: 'the password of a thief' }, 'password'],
+    ['a passkey to come', { password: undefined }, 'new-password'],
+  ] as const)('by somebody else with %s leaves them nothing, though its owner opens the link', async (_, how, asks) => {
+    const thief = await register(how);
+    const { token: link } = letter('verify-address');
+    const { id } = (await room.users.byEmail(email))!;
+    const elsewhere = { link, handle: (await register({ email: `other-${email}` })).handle };
+    expect(await room.verification.peek(elsewhere)).toMatchObject({ email, asks });
+    // A press is not enough, nor is a guess at what the thief chose, nor a password that is none.
+    for (const [more, code] of [
+      [{}, 'password.missing'],
+      [{ current: password }, asks === 'password' ? 'password.registered_wrong' : 'password.missing'],
+      [{ password: 'qwertyuiop' }, 'password.common'],
+    ] as const)
+      await expect(room.verification.confirmLink({ ...elsewhere, ...more, ...asker() })).rejects.toMatchObject({
+        code,
+      });
+    expect([await stateOf(id), await room.verification.settled(thief.handle)]).toEqual(['Unverified', undefined]);
+
+    await room.verification.confirmLink({ ...elsewhere, password: next, ...asker() });
+    expect(await stateOf(id)).toBe('Active');
+    expect(await room.passwords.check(id, 'the password of a thief')).toBe(false);
+    expect(await room.passwords.check(id, next)).toBe(true);
+    expect(await room.verification.settled(thief.handle)).toBeUndefined();
+    const code = { code: room.letters.find(({ token }) => token === link)!.params.code!, handle: thief.handle };
+    await expect(room.verification.confirmCode({ ...code, ...asker() })).rejects.toMatchObject({
+      code: 'proof.code_refused',
+    });
+  });
+
+  it('guesses at what was chosen there are counted as at the sign-in', async () => {
+    await register();
+    const { token: link } = letter('verify-address');
+    const guess = () => room.verification.confirmLink({ link, current: 'a guess at it', ...asker() });
+    for (let tries = 0; tries < 5; tries++)
+      await expect(guess()).rejects.toMatchObject({ code: 'password.registered_wrong' });
+    await expect(guess()).rejects.toMatchObject({ code: 'limit.exceeded' });
+  });
+
+  it('a letter that was sent again by its dead link is the same browser’s as before, and nobody else’s', async () => {
+    const { handle } = await register();
+    for (const [by, asks] of [
+      [handle, 'nothing'],
+      [newId(), 'password'],
+    ] as const) {
+      await room.verification.sendTo({ ...asker(), email, handle: by });
+      const { token: link } = letter('verify-address');
+      // The second letter is another browser's: the first one's handle leads nowhere any more.
+      expect(await room.verification.peek({ link, handle })).toMatchObject({ asks });
+    }
   });
 
   it('the same address 16 times at once makes one account, and everybody the same answer', async () => {
@@ -247,6 +301,23 @@ describe('a forgotten password', () => {
     ).rejects.toMatchObject({
       code: 'proof.spent',
     });
+  });
+
+  it('cannot be guessed at by letter after letter: the account’s wrong codes are counted', async () => {
+    await person();
+    for (let wrong = 0; wrong < 30; wrong++) {
+      if (wrong % 5 === 0) await room.limits.forget(room.budgets.lettersToRecipient, email.toLowerCase());
+      const { handle } = await room.resets.request({ ...asker(), ip: `203.0.113.${wrong}`, email });
+      const guess = { handle, code: '12345678', ip: `203.0.113.${wrong}` };
+      await expect(room.resets.enterCode(guess)).rejects.toMatchObject({ code: 'proof.code_refused' });
+    }
+    await room.limits.forget(room.budgets.lettersToRecipient, email.toLowerCase());
+    const { handle, params, token } = await forget();
+    // Now not even the right one is looked at, and it is said in the same words; the link is still good.
+    await expect(room.resets.enterCode({ handle, code: params.code!, ip })).rejects.toMatchObject({
+      code: 'proof.code_refused',
+    });
+    await room.resets.complete({ by: { link: token }, password: next, ...asker() });
   });
 
   it('is replaced with the link, also by one who has to choose a new one', async () => {

@@ -10,7 +10,7 @@ import type { Captcha } from './captcha.ts';
 import type { Factors } from './factors.ts';
 import type { Passwords } from './passwords.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
-import type { Proof, Proofs } from './proofs.ts';
+import type { Proof, ProofPurpose, Proofs } from './proofs.ts';
 import type { RememberedDevices } from './remembered-devices.ts';
 
 // What the journeys (register, verify, reset, change) are built from, and what they have in common.
@@ -91,6 +91,28 @@ export const contextOf = (user: Pick<User, 'email' | 'name' | 'givenName' | 'fam
 /** One more code or link from this address. @throws Refusal `limit.exceeded` */
 export const countCode = ({ limits, budgets }: Ports, ip: string): Promise<void> =>
   limits.demand(budgets.codes, addressKey(ip));
+
+/**
+ * A code, tried from here: each counts against the address it comes from, and each wrong one against the account, whoever
+ * tries from wherever and however many letters were asked for meanwhile. Once the account's are used up for the day no code
+ * is right; it is said in the same words, and the letter's link is still good.
+ * @throws Refusal `proof.code_refused` (invalid), `limit.exceeded` (limited)
+ */
+export async function matchCode(
+  ports: Ports,
+  { ip, ...shown }: { handle: string; purpose: ProofPurpose; code: string; ip: string },
+): Promise<Proof> {
+  await countCode(ports, ip);
+  const { limits, budgets, proofs } = ports;
+  const open = await proofs.behind(shown.handle, shown.purpose);
+  // A handle that leads nowhere costs the same: whether there is an account must not show in the time it takes.
+  const key = open?.userId ?? shown.handle;
+  const { allowed } = await limits.take(budgets.wrongCodes, key);
+  if (!allowed) throw new Refusal('proof.code_refused', { kind: 'invalid' });
+  const proof = await proofs.matchCode(shown);
+  await limits.giveBack(budgets.wrongCodes, key);
+  return proof;
+}
 
 /**
  * One more letter asked for from here, and one more to there; whether there is anybody makes no difference.

@@ -1,10 +1,11 @@
 import type { Events } from '../events/index.ts';
-import type { Mail, SecurityNotice } from '../mail/index.ts';
+import type { Mail, SecurityNotice, Sms } from '../mail/index.ts';
 import { describeAgent } from '../platform/agent.ts';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
+import { type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { User, Users } from '../users/index.ts';
+import { type User, type Users, wants } from '../users/index.ts';
+import { type Budgets, countMessage } from './budgets.ts';
 import type { Links } from './journeys.ts';
 import type { Passwords } from './passwords.ts';
 import type { Proofs } from './proofs.ts';
@@ -12,14 +13,19 @@ import type { RecoveryCodes } from './recovery-codes.ts';
 import type { RememberedDevices } from './remembered-devices.ts';
 import type { Resets } from './resets.ts';
 
-/** Letters that tell the owner after the fact, each with a link for "this was not me". */
+/** What tells the owner after the fact: letters, each with a link for "this was not me", and what they have chosen beside. */
 export interface Notices {
-  /** Tells the owner, in the open transaction; without an address nobody. */
+  /**
+   * Tells the owner, in the open transaction: by letter whatever they prefer, and by text message as well where they want that
+   * and have proved a number. Without an address nobody.
+   */
   tell(
-    user: Pick<User, 'id' | 'email' | 'locale' | 'profile'>,
+    user: Pick<User, 'id' | 'email' | 'locale' | 'profile' | 'settings'>,
     what: SecurityNotice,
     at: { locale: string; ip: string; userAgent?: string | undefined },
   ): Promise<void>;
+  /** What the owner was told of late, newest first: for the pages, where a letter may have been overlooked. */
+  lately(userId: string): Promise<{ what: SecurityNotice | 'password-changed'; at: Date }[]>;
   /** A link for a letter of another kind. */
   link(userId: string, what: SecurityNotice | 'password-changed'): Promise<string>;
   /** What a GET of the link shows; changes nothing. @throws Refusal `notice.link_refused` (invalid) */
@@ -45,6 +51,8 @@ export interface Notices {
 }
 
 const linkSeconds = 14 * 24 * 60 * 60;
+/** Told of on the pages as long as the link is good, and not more than that. */
+const mostShown = 5;
 /** The notice follows what it tells of within a transaction, and clocks of several processes differ. */
 const leadSeconds = 60;
 
@@ -58,6 +66,12 @@ export function createNotices(deps: {
   db: Db;
   clock: Clock;
   mail: Pick<Mail, 'send'>;
+  /** Absent where no text message can be sent. */
+  sms: Pick<Sms, 'send'> | undefined;
+  /** The sentence of the message, in a language. */
+  noticeText: (locale: string, what: SecurityNotice, link: string) => string;
+  limits: Pick<Limits, 'demand'>;
+  budgets: Budgets;
   events: Pick<Events, 'record'>;
   users: Pick<Users, 'byId' | 'change'>;
   sessions: Pick<Sessions, 'endAllOf'>;
@@ -120,6 +134,19 @@ export function createNotices(deps: {
     return user;
   };
 
+  /** Beside the letter, so whatever keeps it from being sent is no reason to undo what is told of. */
+  const sendText = async (user: Parameters<Notices['tell']>[0], text: string, ip: string): Promise<void> => {
+    const { phone_number: number, phone_number_verified: proved } = user.profile;
+    if (!deps.sms || !number || !proved || !wants(user, 'security', 'sms')) return;
+    try {
+      await countMessage(deps, { number, userId: user.id, ip });
+    } catch (error) {
+      if (error instanceof Refusal && ['limited', 'unavailable'].includes(error.kind)) return;
+      throw error;
+    }
+    await deps.sms.send({ to: number, text, until: secondsAfter(clock.now(), 24 * 60 * 60) });
+  };
+
   const sendRecovery: Notices['sendRecovery'] = async ({ email }, { ip, locale }) => {
     if (!email) return;
     try {
@@ -138,14 +165,26 @@ export function createNotices(deps: {
     async tell(user, what, { locale, ip, userAgent }) {
       if (!user.email) return;
       const { email } = user;
-      await db.transact(async () =>
-        mail.send('security-notice', {
+      const spoken = user.locale ?? locale;
+      await db.transact(async () => {
+        const notMe = await link(user.id, what);
+        await mail.send('security-notice', {
           to: email,
-          locale: user.locale ?? locale,
+          locale: spoken,
           timeZone: user.profile.zoneinfo,
-          params: { what, when: clock.now(), ip, device: shortly(userAgent), link: await link(user.id, what) },
-        }),
+          params: { what, when: clock.now(), ip, device: shortly(userAgent), link: notMe },
+        });
+        await sendText(user, deps.noticeText(spoken, what, notMe), ip);
+      });
+    },
+
+    async lately(userId) {
+      const rows = await db.query<{ what: SecurityNotice; sent_at: string }>(
+        `select what, sent_at from security_notice where user_id = $1 and expires_at > $2
+           order by sent_at desc limit ${mostShown}`,
+        [userId, clock.now()],
       );
+      return rows.map(({ what, sent_at: at }) => ({ what, at: new Date(at) }));
     },
 
     async peek(token) {

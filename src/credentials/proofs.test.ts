@@ -17,7 +17,7 @@ const email = 'anna@example.com';
 const issue = (over: { userId?: string; handle?: string; email?: string } = {}) =>
   proofs.issue({ userId: newId(), purpose, email, ttl: 900, ...over });
 const refused = { code: 'proof.code_refused', kind: 'invalid' };
-const other = (code: string) => (code === '111111' ? '222222' : '111111');
+const other = (code: string) => (code === '11111111' ? '22222222' : '11111111');
 const won = (all: PromiseSettledResult<unknown>[]) => all.filter(({ status }) => status === 'fulfilled');
 const later = (seconds: number) => {
   vi.useFakeTimers({ toFake: ['Date'] });
@@ -25,11 +25,11 @@ const later = (seconds: number) => {
 };
 
 describe('a code', () => {
-  it('is six digits, good once, in the browser that asked', async () => {
+  it('is eight digits, good once, in the browser that asked', async () => {
     const userId = newId();
     const { code, handle } = await issue({ userId });
-    expect(code).toMatch(/^\d{6}$/);
-    expect(await proofs.redeemCode({ handle, purpose, code: ` ${code.slice(0, 3)} ${code.slice(3)} ` })).toMatchObject({
+    expect(code).toMatch(/^\d{8}$/);
+    expect(await proofs.redeemCode({ handle, purpose, code: ` ${code.slice(0, 4)} ${code.slice(4)} ` })).toMatchObject({
       userId,
       email,
       purpose,
@@ -77,10 +77,13 @@ describe('a code', () => {
     await expect(proofs.redeemCode({ handle, purpose: 'reset_password', code })).rejects.toMatchObject(refused);
   });
 
-  it.each(['', '12345', '1234567', 'abcdef', '١٢٣٤٥٦', "' or 1=1 --", '\u0000'])('%j is not one', async (code) => {
-    const { handle } = await issue();
-    await expect(proofs.redeemCode({ handle, purpose, code })).rejects.toMatchObject(refused);
-  });
+  it.each(['', '1234567', '123456789', 'abcdefgh', '١٢٣٤٥٦٧٨', "' or 1=1 --", '\u0000'])(
+    '%j is not one',
+    async (code) => {
+      const { handle } = await issue();
+      await expect(proofs.redeemCode({ handle, purpose, code })).rejects.toMatchObject(refused);
+    },
+  );
 
   it('expires', async () => {
     const { code, link, handle } = await issue();

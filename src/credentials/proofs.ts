@@ -15,7 +15,7 @@ export type ProofPurpose = 'verify_email' | 'reset_password' | 'choose_password'
 
 /** What goes into a letter, and what stays in the browser that asked for it. */
 export interface IssuedProof {
-  /** Six digits, to be typed into the browser that holds the handle. */
+  /** Eight digits, to be typed into the browser that holds the handle. */
   code: string;
   /** 256 random bits, good in any browser. */
   link: string;
@@ -35,8 +35,11 @@ export interface Proof {
 }
 
 /**
- * The codes and links of letters, by which a person proves to read an address. Kept as hashes (codes as MACs: a million
+ * The codes and links of letters, by which a person proves to read an address. Kept as hashes (codes as MACs: so few
  * possibilities are soon tried). One of each purpose is good at a time, for one use.
+ *
+ * Anybody can have a letter sent and guess at its code, five times a letter. With eight digits and the 30 wrong ones a day that
+ * `budgets.wrongCodes` leaves each account, guessing without pause for a year finds the code of one account in nine thousand.
  *
  * ```
  *  issue ──▶ open ── use ──▶ used          match (code, link) and peek (link) change nothing but the attempts left
@@ -94,6 +97,7 @@ export interface Proofs {
 }
 
 const attempts = 5;
+const codeDigits = 8;
 const ticketContext = 'proof.ticket';
 
 interface Row {
@@ -130,7 +134,9 @@ export function createProofs(options: { db: Db; clock: Clock; vault: Vault }): P
     async issue({ userId, purpose, email, ttl, handle = randomToken() }) {
       const id = newId();
       const link = randomToken();
-      const code = randomInt(1_000_000).toString().padStart(6, '0');
+      const code = randomInt(10 ** codeDigits)
+        .toString()
+        .padStart(codeDigits, '0');
       const expiresAt = secondsAfter(clock.now(), ttl);
       await db.query(
         `insert into one_time_proof

@@ -8,6 +8,7 @@ import {
   contextOf,
   countCode,
   countLetter,
+  matchCode,
   minutes,
   type Ports,
   personOf,
@@ -99,8 +100,7 @@ export function createResets(ports: Ports): Resets {
       }),
 
     async enterCode({ handle, code, ip }) {
-      await countCode(ports, ip);
-      const proof = await proofs.matchCode({ handle, purpose: 'reset_password', code });
+      const proof = await matchCode(ports, { handle, purpose: 'reset_password', code, ip });
       return { ticket: proofs.toTicket(proof), userId: proof.userId, email: proof.email };
     },
 

@@ -14,7 +14,9 @@ import type { RememberedDevices } from './remembered-devices.ts';
 import type { CodeKind } from './sent-codes.ts';
 import type { Totp, TotpSetup } from './totp.ts';
 
-type Person = Pick<User, 'id' | 'email' | 'locale' | 'profile' | 'administrator'> & { isEmailVerified(): boolean };
+type Person = Pick<User, 'id' | 'email' | 'locale' | 'profile' | 'settings' | 'administrator'> & {
+  isEmailVerified(): boolean;
+};
 
 /** What is proved by a code. */
 export type CodeProof = 'totp' | 'recovery' | CodeKind;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { credentialsRoom } from '../../test/support/credentials.ts';
+import { applyPreferences, readPreferences } from '../users/index.ts';
 import { createFactors } from './factors.ts';
 
 let room: Awaited<ReturnType<typeof credentialsRoom>>;
@@ -167,6 +168,46 @@ describe('codes by text message', () => {
     const soon = await person();
     await soon.enrolBy();
     expect(await soon.enrolBy().catch(code)).toBe('code.too_soon');
+  });
+});
+
+describe('what concerns the safety of an account', () => {
+  const told = (number: string) => room.texts.filter(({ to, text }) => to === number && text.includes('not-me'));
+  const notice = async (id: string) => room.notices.tell((await room.users.byId(id))!, 'totp-removed', somewhere());
+  const want = async (id: string, sms: boolean) =>
+    room.users.update(id, { actor: { kind: 'system' } }, (known) =>
+      applyPreferences(known, readPreferences({ notifications: { security: { sms } } })),
+    );
+
+  it('is told by text message as well to whoever wants that, at a number they have proved', async () => {
+    const { user, number, email } = await withSms();
+    await notice(user.id);
+    expect(told(number)).toEqual([]);
+    await want(user.id, true);
+    await notice(user.id);
+    expect(told(number)).toHaveLength(1);
+    // The link is the letter's: either is good, once.
+    const { token } = room.letters.filter(({ to }) => to === email).at(-1)!;
+    expect(told(number)[0]!.text).toContain(token);
+    await room.users.update(user.id, { actor: { kind: 'system' } }, (known) => {
+      known.profile = { ...known.profile, phone_number_verified: false };
+    });
+    await notice(user.id);
+    expect(told(number)).toHaveLength(1);
+    expect(await room.notices.lately(user.id)).toMatchObject([
+      { what: 'totp-removed' },
+      { what: 'totp-removed' },
+      { what: 'totp-removed' },
+      { what: 'sms-codes-added' },
+    ]);
+  });
+
+  it('costs no more messages than others do, and the letters go on', async () => {
+    const { user, number, email } = await withSms();
+    await want(user.id, true);
+    for (let times = 0; times < 12; times++) await notice(user.id);
+    expect(told(number).length).toBeLessThan(6);
+    expect(room.letters.filter(({ to, letter }) => to === email && letter === 'security-notice')).toHaveLength(13);
   });
 });
 

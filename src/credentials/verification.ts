@@ -1,19 +1,35 @@
 import { Refusal } from '../platform/index.ts';
-import { isEmail } from '../users/index.ts';
+import { isEmail, type User } from '../users/index.ts';
 import { evenly } from './even.ts';
 import {
   type Asker,
   type By,
   byThemselves,
+  contextOf,
   countCode,
   countLetter,
+  matchCode,
   minutes,
   type Ports,
   personOf,
   proveAddress,
+  replacePassword,
   send,
 } from './journeys.ts';
 import type { Proof } from './proofs.ts';
+
+/**
+ * What the link asks for beside a press: nothing in the browser that asked for the letter; elsewhere the password chosen
+ * there, or, where there is none, a new one. Whoever registers another's address must not get its owner to open the
+ * account for them: their password, or their browser that waits, would be in it.
+ */
+export type LinkAsks = 'nothing' | 'password' | 'new-password';
+
+/** The browser's cookie with the handle of the letter it asked for last. */
+export const letterCookieName = (issuer: string): string => (issuer.startsWith('https:') ? '__Host-letter' : 'letter');
+
+/** Seconds that cookie lives: as long as a letter that has expired can be asked for again (`proofs.sweep`). */
+export const letterCookieLife = 24 * 60 * 60;
 
 /** A person proves to read the address they registered with. */
 export interface Verification {
@@ -29,7 +45,7 @@ export interface Verification {
   ask(input: { userId: string; locale: string; by: By }): Promise<void>;
   /**
    * Sends them to an address whose link has died, if an account waits for it to be proved: the same answer after the same
-   * time whether one does.
+   * time whether one does. The browser whose handle led to the dead one may use the new link as it could the old.
    * @throws Refusal `user.email_malformed` (invalid), `limit.exceeded`, `mail.too_many` (limited)
    */
   sendTo(input: Asker & { email: string }): Promise<void>;
@@ -40,32 +56,63 @@ export interface Verification {
   confirmCode(input: { handle: string; code: string; ip: string; locale: string }): Promise<{ userId: string }>;
   /** Who waits in this browser and has opened the letter's link meanwhile; undefined while they have not. */
   settled(handle: string): Promise<string | undefined>;
-  /** What a GET of the link shows; changes nothing. @throws Refusal `proof.link_refused` (invalid), `proof.spent`, `limit.exceeded` */
-  peek(input: { link: string }): Promise<{ email: string; expiresAt: Date }>;
+  /** What a GET of the link shows; changes nothing. @throws Refusal `proof.link_refused` (invalid), `proof.spent` */
+  peek(input: {
+    link: string;
+    handle?: string | undefined;
+  }): Promise<{ email: string; expiresAt: Date; asks: LinkAsks }>;
   /**
    * The link, by a POST.
-   * @returns `sameBrowser`: it was opened where the letter was asked for, whose sign-in may go on. Elsewhere nobody is
-   *   signed in by it: whoever forwards a letter must not hand over the account with it
+   * @param input.handle of the browser in which it is opened, if it has one
+   * @param input.current the password chosen at the registration; with it the browser that waits goes on as well
+   * @param input.password a new one in its place: what was chosen there, and the browser that waits, are worth nothing then
+   * @returns `sameBrowser`: it was opened where the letter was asked for, whose sign-in may go on
+   * @throws Refusal `proof.link_refused` (invalid), `proof.spent` (conflict), `limit.exceeded` (limited);
+   *   `password.missing`, `password.registered_wrong`, `password.…` (invalid) when {@link LinkAsks} is not met: the link
+   *   stays good; `credential.busy` (unavailable)
    */
   confirmLink(input: {
     link: string;
     handle?: string | undefined;
+    current?: string | undefined;
+    password?: string | undefined;
     ip: string;
     locale: string;
   }): Promise<{ userId: string; sameBrowser: boolean }>;
 }
 
 export function createVerification(ports: Ports): Verification {
-  const { db, users, proofs, events, mail, links, settings } = ports;
+  const { db, users, passwords, policy, attempts, proofs, events, mail, links, settings } = ports;
   const purpose = 'verify_email';
 
-  const confirm = (proof: Proof, { ip, locale }: Pick<Asker, 'ip' | 'locale'>) =>
+  const asksOf = async (user: User, sameBrowser: boolean): Promise<LinkAsks> => {
+    // Only who waits for it was registered by whoever came along; all others were put here by somebody known.
+    if (sameBrowser || !user.may('verify')) return 'nothing';
+    return (await passwords.has(user.id)) ? 'password' : 'new-password';
+  };
+
+  /** As at the sign-in, where each wrong one counts. */
+  const demandPassword = async (user: User, current: string, ip: string): Promise<void> => {
+    const reservation = await attempts.before({ identifier: user.email!, userId: user.id, ip });
+    if (!reservation.allowed) {
+      throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter: reservation.retryAfter });
+    }
+    const isRight = await passwords.check(user.id, current).catch(async (error: unknown) => {
+      await attempts.succeeded(reservation);
+      throw error;
+    });
+    await (isRight ? attempts.succeeded(reservation) : attempts.failed(reservation));
+    if (!isRight) throw new Refusal('password.registered_wrong', { kind: 'invalid' });
+  };
+
+  const confirm = (proof: Proof, { ip, locale }: Pick<Asker, 'ip' | 'locale'>, chosen?: { hash: string }) =>
     db.transact(async () => {
       await proofs.use(proof);
       const user = await personOf(ports, proof);
       const by = byThemselves(user.id, ip);
       const isNew = user.may('verify');
       await proveAddress(ports, user, by);
+      if (chosen) await replacePassword(ports, { user, prepared: chosen, by, locale, reason: 'password.reset' });
       if (isNew) {
         await send(ports, 'welcome', {
           to: proof.email,
@@ -107,35 +154,46 @@ export function createVerification(ports: Ports): Verification {
         await events.record({ type: 'credential.verification_requested', ...by, subject: userId });
       }),
 
-    async sendTo({ email, ip, locale }) {
+    async sendTo({ email, ip, locale, handle }) {
       if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });
       await countLetter(ports, ip, email);
       await evenly(settings.evenAnswer, async () => {
         const user = await users.byEmail(email);
-        if (user?.email && user.isUnverified()) await letter({ userId: user.id, to: user.email, ip, locale });
+        if (!user?.email || !user.isUnverified()) return;
+        const isTheirs = handle !== undefined && (await proofs.behind(handle, purpose))?.userId === user.id;
+        await letter({ userId: user.id, to: user.email, ip, locale, handle: isTheirs ? handle : undefined });
       });
     },
 
     async confirmCode({ handle, code, ip, locale }) {
-      await countCode(ports, ip);
-      const proof = await proofs.matchCode({ handle, purpose, code });
+      const proof = await matchCode(ports, { handle, purpose, code, ip });
       await confirm(proof, { ip, locale });
       return { userId: proof.userId };
     },
 
     settled: (handle) => proofs.settled(handle, purpose),
 
-    async peek({ link }) {
+    async peek({ link, handle }) {
       const proof = await proofs.peekLink(link, purpose);
-      await personOf(ports, proof);
-      return { email: proof.email, expiresAt: proof.expiresAt };
+      const user = await personOf(ports, proof);
+      const asks = await asksOf(user, await proofs.isFrom(proof, handle));
+      return { email: proof.email, expiresAt: proof.expiresAt, asks };
     },
 
-    async confirmLink({ link, handle, ip, locale }) {
+    async confirmLink({ link, handle, current, password, ip, locale }) {
       await countCode(ports, ip);
       const proof = await proofs.peekLink(link, purpose);
       const sameBrowser = await proofs.isFrom(proof, handle);
-      await confirm(proof, { ip, locale });
+      const user = await personOf(ports, proof);
+      const asks = await asksOf(user, sameBrowser);
+      if (asks === 'nothing') await confirm(proof, { ip, locale });
+      else if (password) {
+        await policy.demand(password, contextOf(user));
+        await confirm(proof, { ip, locale }, await passwords.prepare(password));
+      } else if (asks === 'password' && current) {
+        await demandPassword(user, current, ip);
+        await confirm(proof, { ip, locale });
+      } else throw new Refusal('password.missing', { kind: 'invalid', details: { asks } });
       return { userId: proof.userId, sameBrowser };
     },
   };

@@ -26,6 +26,8 @@ export interface AuditFilter {
   /** Only what is older than the event with this id: the next page. */
   before?: string;
   limit?: number;
+  /** For showing alone: what happened in the last seconds may be missing. */
+  mayLag?: boolean;
 }
 
 /** What became of the journal: intact up to `position`, or first found altered at it. */
@@ -121,8 +123,8 @@ export function createAudit(deps: { db: Db; clock: Clock; log: Log; vault: Vault
       return rows.map(({ id }) => id);
     },
 
-    async history({ subject, actorId, client, type, before, limit = 50 } = {}) {
-      const rows = await db.query<Record<string, never>>(
+    async history({ subject, actorId, client, type, before, limit = 50, mayLag = false } = {}) {
+      const rows = await db[mayLag ? 'late' : 'query']<Record<string, never>>(
         `select * from audit_event
           where ($1::uuid is null or subject = $1) and ($2::text is null or actor_id = $2)
             and ($3::text is null or client = $3) and ($4::text is null or type = $4)

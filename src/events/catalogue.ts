@@ -53,8 +53,8 @@ export interface Catalogue {
   'credential.unlocked': { kind: string };
 
   // signing in and out
-  'signin.succeeded': { methods: string[]; acr?: string; newDevice?: boolean };
-  'signin.failed': { method: string; why: string };
+  'signin.succeeded': { methods: string[]; acr?: string; newDevice?: boolean; provider?: string };
+  'signin.failed': { method: string; why: string; provider?: string };
   'signin.refused': { why: string };
   /** The circumstances asked for more than usual, or were refused; `signals` are what was unusual. */
   'signin.risk': { verdict: string; rule: string; signals: string[] };

@@ -84,6 +84,14 @@ export function createFederatedSessions(deps: {
       };
     },
 
+    /** The sessions that came by an identity. */
+    by: async (identityId: string): Promise<string[]> =>
+      (
+        await db.query<{ session_uid: string }>('select session_uid from federated_session where identity_id = $1', [
+          identityId,
+        ])
+      ).map(({ session_uid: uid }) => uid),
+
     /**
      * Somebody has signed out there: what came of it ends here, and every application of ours is told by its own
      * logout token.

@@ -62,8 +62,6 @@ export const providerSchema = z
 
     /** People whose address ends so are sent here from the page that asks for it. */
     domains: list(domain),
-    /** The same for every domain that this organisation has proved. */
-    organisation: text.optional(),
 
     /** Whether its word that an address is verified is believed at all; not by default for kinds that cannot know. */
     believe_verified: z.boolean().optional(),
@@ -132,4 +130,13 @@ export const withDefaults = (definition: ProviderDefinition): Provider => ({
   ...definition,
   name: definition.name ?? names[definition.kind],
   believe_verified: definition.believe_verified ?? definition.kind !== 'facebook',
+});
+
+/** What its button shows. */
+export const buttonOf = ({ id, kind, name, logo }: Pick<Provider, 'id' | 'kind' | 'name' | 'logo'>) => ({
+  id,
+  kind,
+  name,
+  logo,
+  initial: [...name][0] ?? '•',
 });

@@ -33,8 +33,11 @@ export interface Federation {
   identities: Identities;
   /** Those whose buttons a client's pages show. @param wanted ids in order, as the client's metadata says; all otherwise */
   buttons(wanted?: readonly string[] | undefined): Promise<readonly Provider[]>;
-  /** Where people with this address are sent, if anywhere; says nothing of whether there is an account. */
-  providerOf(email: string): Promise<Provider | undefined>;
+  /**
+   * Where people with this address are sent, if anywhere; says nothing of whether there is an account.
+   * @param named by the organisation that has proved the domain: the first that is in force
+   */
+  providerOf(email: string, named?: readonly string[]): Promise<Provider | undefined>;
   /** Sends somebody off. @throws Refusal `federation.unreachable` (unavailable), `federation.provider_unknown` (missing) */
   begin(providerId: string, purpose: Purpose, wishes?: Wishes): Promise<URL>;
   /** See {@link createTravel}. @throws Refusal `federation.mixed_up` (invalid) */
@@ -46,10 +49,24 @@ export interface Federation {
    *   `federation.unreachable` (unavailable); `details.provider` is its name
    */
   arrive(state: string, purpose: Purpose): Promise<Outcome | undefined>;
-  /** A new account for who has come. @throws Refusal `user.email_taken` (conflict): somebody was first */
-  create(outcome: { provider: Provider; arrival: Arrival }, from: Whence): Promise<{ user: User; identityId: string }>;
+  /**
+   * A new account for who has come, or the one that the same identity got a moment ago.
+   * @param own what the person has said themselves, before what the provider says
+   * @throws Refusal `user.email_taken` (conflict): somebody else was first
+   */
+  create(
+    outcome: { provider: Provider; arrival: Arrival },
+    from: Whence,
+    own?: Partial<Mapped> & { termsVersion?: string | undefined },
+  ): Promise<{ user: User; identityId: string }>;
   /** @throws Refusal `federation.linked_elsewhere` (conflict) */
   link(input: Parameters<Identities['link']>[0]): Promise<{ identityId: string }>;
+  /**
+   * Takes a link away by its owner, with the sessions that came by it.
+   * @param spare the session in which it is done
+   * @throws Refusal `federation.link_unknown` (missing), `federation.last_way_in` (conflict)
+   */
+  unlink(user: User, identityId: string, from: Whence, spare?: string): Promise<void>;
   /** Notes a sign-in and brings the account up to date, as the provider's policy says. */
   cameBy(input: { user: User; identityId: string; provider: Provider; arrival: Arrival; from: Whence }): Promise<void>;
   /** What the mapping makes of claims: for trying it out, nothing is written. */
@@ -85,8 +102,6 @@ export function createFederation(deps: {
   settings: Pick<Settings, 'issuer' | 'outbound' | 'registration' | 'sessions' | 'federation'>;
   tell: Tell;
   hasOwnWayIn(accountId: string): Promise<boolean>;
-  /** The organisation that has proved a domain. */
-  organisationOfDomain?(domain: string): Promise<{ name: string } | undefined>;
 }): Federation {
   const { db, clock, log, events, users, fields, sessions, keys, settings } = deps;
   const providers = createProviders(deps);
@@ -137,7 +152,7 @@ export function createFederation(deps: {
         log.warn({ provider: provider.id, refusal: refusal.code, ...shortly(refusal.cause ?? error) }, 'a provider');
       throw new Refusal(refusal.code, {
         kind: refusal.kind,
-        details: { provider: provider.name },
+        details: { provider: provider.name, id: provider.id },
         cause: refusal.cause ?? error,
       });
     }
@@ -176,14 +191,11 @@ export function createFederation(deps: {
       return wanted.flatMap((id) => all.find((provider) => provider.id === id) ?? []);
     },
 
-    async providerOf(email) {
+    async providerOf(email, named = []) {
       if (!isEmail(email)) return undefined;
-      const domain = domainOf(email);
       const all = await providers.list();
-      const direct = all.find(({ domains }) => domains.includes(domain));
-      if (direct || !deps.organisationOfDomain || !all.some(({ organisation }) => organisation)) return direct;
-      const owner = await deps.organisationOfDomain(domain);
-      return owner && all.find(({ organisation }) => organisation === owner.name);
+      const first = named.flatMap((id) => all.find((provider) => provider.id === id) ?? [])[0];
+      return first ?? all.find(({ domains }) => domains.includes(domainOf(email)));
     },
 
     async begin(providerId, purpose, { acr = [], ...wishes } = {}) {
@@ -209,26 +221,39 @@ export function createFederation(deps: {
         if (said) throw new ProviderSaidNo(said.slice(0, 100));
         return upstream.finish(answer, journey.departure);
       });
-      const known = await identities.find(arrival.issuer, arrival.subject);
-      const user = known && (await users.byId(known.accountId));
-      if (user && user.state !== 'Deleted') return { provider, arrival, user, identityId: known.id };
+      const linked = async (): Promise<Outcome | undefined> => {
+        const known = await identities.find(arrival.issuer, arrival.subject);
+        const user = known && (await users.byId(known.accountId));
+        return user && user.state !== 'Deleted' ? { provider, arrival, user, identityId: known.id } : undefined;
+      };
+      const before = await linked();
+      if (before) return before;
       const ours = arrival.email ? await users.byEmail(arrival.email) : undefined;
+      // An account that another tab has made of the same identity since comes with its link.
+      const since = ours && (await linked());
+      if (since) return since;
       const verdict = judge({ provider, arrival, ours, registration: settings.registration.mode });
       return { provider, arrival, verdict, ours };
     },
 
-    async create({ provider, arrival }, from) {
+    async create({ provider, arrival }, from, own = {}) {
       const { mapped } = await dryRun(provider, arrival.claims);
       const by = { actor: { kind: 'system' as const }, reason: `federation ${provider.id}`, ip: from.ip };
       return db.transact(async () => {
+        // Two tabs of one person who comes for the first time: one account.
+        const present = await identities.hold(arrival.issuer, arrival.subject);
+        const already = present && (await users.byId(present.accountId));
+        if (already && already.state !== 'Deleted') return { user: already, identityId: present.id };
         const user = await users.create(
           {
             email: arrival.email,
             emailVerified: arrival.email !== undefined,
             state: 'Active',
             ...mapped,
+            ...own,
+            profile: { ...mapped.profile, ...own.profile },
+            attributes: { ...mapped.attributes, ...own.attributes },
             locale: mapped.locale ?? from.locale,
-            termsVersion: settings.registration.terms === 'required' ? settings.registration.termsVersion : undefined,
           },
           by,
         );
@@ -236,6 +261,13 @@ export function createFederation(deps: {
         return { user, identityId: id };
       });
     },
+
+    unlink: (user, identityId, from, spare) =>
+      db.transact(async () => {
+        const standing = await came.by(identityId);
+        await identities.unlink(user, identityId, from);
+        for (const uid of standing) if (uid !== spare) await sessions.endSession(uid, 'federation.unlinked');
+      }),
 
     link: async (input) => ({ identityId: (await identities.link(input)).id }),
 

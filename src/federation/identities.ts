@@ -101,8 +101,15 @@ export function createIdentities(deps: {
     );
   };
 
+  /** As {@link find}; whoever else links this identity waits until the transaction ends. */
+  const hold = async (issuer: string, subject: string): Promise<Identity | undefined> => {
+    await db.lock(`upstream:${issuer} ${subject}`);
+    return find(issuer, subject);
+  };
+
   return {
     find,
+    hold,
     listOf,
     byId: async (id: string): Promise<Identity | undefined> => {
       const [row] = await db.query<Row>(`select ${columns} from upstream_identity where id = $1`, [id]);
@@ -128,8 +135,7 @@ export function createIdentities(deps: {
     }): Promise<Identity> {
       const { user, provider, arrival, from, how } = input;
       return db.transact(async () => {
-        await db.lock(`upstream:${arrival.issuer} ${arrival.subject}`);
-        const present = await find(arrival.issuer, arrival.subject);
+        const present = await hold(arrival.issuer, arrival.subject);
         if (present && present.accountId !== user.id) {
           const owner = await users.byId(present.accountId);
           // As with addresses: a deleted account does not keep its identities from being used again.
@@ -149,7 +155,7 @@ export function createIdentities(deps: {
       });
     },
 
-    /** Takes a link away by its owner. @throws Refusal `federation.link_unknown` (missing), `federation.last_way_in` (conflict) */
+    /** Takes a link away. @throws Refusal `federation.link_unknown` (missing), `federation.last_way_in` (conflict) */
     unlink: (user: User, id: string, from: Whence): Promise<void> =>
       db.transact(async () => {
         await db.lock(waysInLock(user.id));

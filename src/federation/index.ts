@@ -6,6 +6,7 @@
  */
 export type { Came } from './came.ts';
 export {
+  buttonOf,
   type Provider,
   type ProviderDefinition,
   type ProviderInput,

@@ -33,6 +33,8 @@ export interface Wanted {
   scopes: readonly OwnScope[];
   /** Or else any one of these. */
   or?: readonly OwnScope[];
+  /** Or else an access token for userinfo with this scope: what a claim is when it says where to ask for the rest. */
+  orClaim?: string;
   /** The person must have proved themselves so (RFC 9470). Who has no person behind the token is not asked. */
   acr?: string;
   /** The person must have proved themselves within so many seconds (RFC 9470). */
@@ -145,7 +147,10 @@ export function createBearer(ports: BearerPorts): Bearer {
     const invalid = () => refuse('invalid_token', new Refusal('token.invalid', { kind: 'unauthenticated' }));
 
     const written = looksLikeJwt(token) ? await readJwt(token) : await readOpaque(token);
-    if (!written?.audience.includes(audience)) return invalid();
+    if (!written) return invalid();
+    const { orClaim } = wanted;
+    const isForClaims = orClaim !== undefined && written.audience.length === 0 && hasScope(written, orClaim);
+    if (!isForClaims && !written.audience.includes(audience)) return invalid();
     if (!(await isHeldRightly(ctx, scheme, token, written))) return invalid();
     const stands = await behind(provider(), written);
     const record = await clients.find(written.clientId);
@@ -153,7 +158,10 @@ export function createBearer(ports: BearerPorts): Bearer {
     const { accountId } = stands;
 
     const scopes = await scopesNow(written, record.metadata, accountId);
-    const isEnough = wanted.scopes.every((scope) => scopes.has(scope)) || wanted.or?.some((scope) => scopes.has(scope));
+    const isEnough =
+      (isForClaims && accountId !== undefined) ||
+      wanted.scopes.every((scope) => scopes.has(scope)) ||
+      wanted.or?.some((scope) => scopes.has(scope));
     if (!isEnough) {
       const refusal = new Refusal('token.insufficient_scope', {
         kind: 'forbidden',
@@ -185,6 +193,8 @@ export function createBearer(ports: BearerPorts): Bearer {
     };
   };
 }
+
+const hasScope = ({ scope }: Written, name: string): boolean => scope.split(' ').includes(name);
 
 function isProvedEnough(
   proved: { acr: string | undefined; authTime: Date | undefined },

@@ -9,14 +9,19 @@ const scopes = {
   'users.write': 'Change all accounts',
   'directory.read': 'See groups, roles, organisations and custom fields',
   'directory.write': 'Change groups, roles, organisations and custom fields',
+  'organisations.manage': 'Look after the organisations that you manage',
   'scim.read': 'See users and groups by SCIM',
   'scim.write': 'Change users and groups by SCIM',
 };
 
 export type OwnScope = keyof typeof scopes;
 
-/** Whether it opens only the account of the person behind the token; the others reach everybody's. */
-export const isPersonal = (scope: OwnScope): boolean => scope.startsWith('account.');
+/**
+ * Whether it opens only what is the business of the person behind the token: their account, or the organisations in which
+ * they have the permission to manage it. The others reach everybody's.
+ */
+export const isPersonal = (scope: OwnScope): boolean =>
+  scope.startsWith('account.') || scope === 'organisations.manage';
 
 /** The audience of the tokens that open our own APIs, REST and SCIM alike. */
 export const ownApiIdentifier = (issuer: string): string => `${issuer}/api`;

@@ -36,6 +36,7 @@ export type SecurityNotice =
   | 'totp-removed'
   | 'passkey-added'
   | 'passkey-removed'
+  | 'passkey-copied'
   | 'recovery-codes-issued'
   | 'recovery-code-used'
   | 'link-added'
@@ -48,7 +49,8 @@ export type SecurityNotice =
   | 'recovery-link-issued'
   | 'recovery-link-works'
   | 'recovery-link-used'
-  | 'new-device';
+  | 'new-device'
+  | 'new-place';
 
 export type LetterName = keyof Letters;
 

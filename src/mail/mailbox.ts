@@ -17,7 +17,7 @@ export interface MailboxLetter {
 }
 
 export interface DevelopmentMailbox extends Transport {
-  /** Newest first. @param filter.to any spelling of the recipient's address */
+  /** Newest first, by when they were written: they may arrive in any order. @param filter.to any spelling of the recipient's address */
   list(filter?: { to?: string | undefined; limit?: number }): Promise<MailboxLetter[]>;
   find(id: string): Promise<MailboxLetter | undefined>;
 }
@@ -60,7 +60,7 @@ export function createDevelopmentMailbox(deps: { db: Db; clock: Clock }): Develo
     async list({ to, limit = 100 } = {}) {
       const rows = await db.query<Record<string, never>>(
         `select * from mailbox_letter where $1::text is null or recipient_key = $1
-          order by received_at desc, id desc limit $2`,
+          order by id desc limit $2`,
         [to === undefined ? null : addressKey(to), limit],
       );
       return rows.map(toLetter);

@@ -9,6 +9,11 @@ export function countEvents(metrics: Metrics): (event: Event) => void {
     'method',
     'why',
   ]);
+  const arrivals = metrics.counter('provider_signins_total', 'Sign-ins completed by a provider.', ['provider']);
+  const turnedBack = metrics.counter('provider_failures_total', 'Sign-ins by a provider that failed, by reason.', [
+    'provider',
+    'why',
+  ]);
   const refusals = metrics.counter('signin_refusals_total', 'Sign-ins refused although all was proved, by reason.', [
     'why',
   ]);
@@ -26,8 +31,14 @@ export function countEvents(metrics: Metrics): (event: Event) => void {
 
   const factor = (change: string) => (data: { kind: string }) => factors({ change, kind: data.kind });
   const counting: { [Type in EventType]?: (data: Catalogue[Type]) => void } = {
-    'signin.succeeded': ({ methods }) => signins({ methods: methods.toSorted().join('+') || 'none' }),
-    'signin.failed': ({ method, why }) => failures({ method, why }),
+    'signin.succeeded': ({ methods, provider }) => {
+      signins({ methods: methods.toSorted().join('+') || 'none' });
+      if (provider) arrivals({ provider });
+    },
+    'signin.failed': ({ method, why, provider }) => {
+      failures({ method, why });
+      if (provider) turnedBack({ provider, why });
+    },
     'signin.refused': ({ why }) => refusals({ why }),
     'signin.risk': ({ verdict, rule }) => risks({ verdict, rule }),
     'user.registered': () => registrations(),

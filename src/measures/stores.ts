@@ -37,6 +37,13 @@ function watchDatabase(metrics: Metrics, { db, connections }: Stores): void {
     'max',
     async () => (await ask())?.seconds,
   );
+  if (db.replica()) {
+    const name = 'database_replica';
+    metrics.gauge(`${name}_usable`, 'Whether reads that may lag go to the replica.', [], 'min', () =>
+      db.replica()?.usable ? 1 : 0,
+    );
+    metrics.gauge(`${name}_lag_seconds`, 'How far the replica is behind.', [], 'max', () => db.replica()?.lag);
+  }
   const { pool } = db;
   metrics.gauge('database_connections', 'Connections to PostgreSQL, idle or not.', [], 'sum', () => pool.totalCount);
   metrics.gauge('database_connections_idle', 'Connections that nobody uses.', [], 'sum', () => pool.idleCount);

@@ -71,6 +71,9 @@ const extraParams: NonNullable<Configuration['extraParams']> = {
     if (value !== undefined && !/^[a-zA-Z0-9-]{1,63}$/.test(value))
       throw new errors.InvalidRequest('organization is the id or the name of one');
   },
+  // By which provider the person is to come; one that is unknown is passed over, as a hint is.
+  idp_hint: null,
+  kc_idp_hint: null,
 };
 
 /**

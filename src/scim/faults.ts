@@ -68,6 +68,10 @@ function ofKind(refusal: Refusal): ScimFault {
   return new ScimFault(statusOfKind[kind], kind === 'invalid' ? 'invalidValue' : undefined, code);
 }
 
+/** Who sends a body and goes away before its end is no fault of ours. */
+const isCutOff = (thrown: unknown): boolean =>
+  ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes((thrown as NodeJS.ErrnoException | undefined)?.code ?? '');
+
 /** Every answer of this door that is not a success. A bug is logged whole and told as nothing but the request's id. */
 export const scimFaults: Middleware = async (ctx, next) => {
   try {
@@ -75,6 +79,11 @@ export const scimFaults: Middleware = async (ctx, next) => {
   } catch (thrown) {
     const { state } = ctx as AppContext;
     const fault = faultOf(thrown);
+    if (isCutOff(thrown)) {
+      state.log.info('the connection was cut off');
+      ctx.status = 400;
+      return;
+    }
     if (!fault) state.log.error({ err: thrown }, 'a request failed');
     else state.log.info({ status: fault.status, scimType: fault.scimType }, 'refused');
     if (thrown instanceof Refusal) ctx.set(refusalHeaders(thrown));

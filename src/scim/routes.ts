@@ -2,20 +2,20 @@ import Router from '@koa/router';
 import type { Context } from 'koa';
 import type { Answer, Conditions } from './answer.ts';
 import { readBody } from './body.ts';
-import { type BulkOperation, runBulk } from './bulk.ts';
+import type { BulkOperation } from './bulk/request.ts';
+import { runBulk } from './bulk/run.ts';
 import { createDiscovery } from './discovery.ts';
 import { bad, ScimFault, scimFaults } from './faults.ts';
 import { createScimGroups } from './groups/groups.ts';
 import type { Reach, ScimCaller, ScimPorts, ScimScope } from './ports.ts';
-import { createPages, type Page } from './query/page.ts';
+import { createPages } from './query/page.ts';
 import { checkSelection } from './query/projection.ts';
 import { type Query, readQuery, readSearch, readSelection } from './query/request.ts';
 import { createRootSearch } from './query/root.ts';
 import { createRate } from './rate.ts';
-import type { JsonObject } from './schema/attribute.ts';
+import { reachOf } from './reach.ts';
+import { all, conditionsOf, list, openToOrigins, parametersOf, speak, write } from './speak.ts';
 import { createScimUsers } from './users/users.ts';
-
-const listSchema = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
 
 /** Every URL of SCIM (RFC 7644, section 3.2). */
 export function createScim(ports: ScimPorts): { router: Router } {
@@ -34,12 +34,12 @@ export function createScim(ports: ScimPorts): { router: Router } {
   ): Promise<{ reach: Reach; caller: ScimCaller }> => {
     const [scope, ...or] = scopes;
     const caller = await ports.bearer(ctx, { scopes: [scope], ...(or.length > 0 && { or }) });
-    await rate.demand(caller.clientId);
+    await rate.demand(caller.clientId, ctx);
     return { caller, reach: reachOf(ctx, caller) };
   };
 
   const router = new Router({ prefix: '/scim/v2' });
-  router.use(scimFaults);
+  router.use(openToOrigins, scimFaults);
 
   const kinds = { Users: users, Groups: groups } as const;
   for (const [name, kind] of Object.entries(kinds)) {
@@ -96,6 +96,10 @@ export function createScim(ports: ScimPorts): { router: Router } {
     speak(ctx, await users.remove(id, reach, conditionsOf(ctx)));
   });
 
+  router.get('/', async (ctx) => {
+    const { reach } = await enter(ctx, 'scim.read');
+    list(ctx, await search(queryOf(ctx), reach));
+  });
   router.post('/.search', async (ctx) => {
     const { reach } = await enter(ctx, 'scim.read');
     list(ctx, await search(checked(readSearch(await readBody(ctx))), reach));
@@ -115,15 +119,17 @@ export function createScim(ports: ScimPorts): { router: Router } {
       if (method === 'PATCH') return kind.patch(id!, data, reach, conditions);
       return kind.remove(id!, reach, conditions);
     };
-    write(ctx, 200, await runBulk(await readBody(ctx), { base, run }));
+    write(ctx, 200, await runBulk(await readBody(ctx), { base, run, together: ports.db.transact }));
   });
 
   // What is offered and how one authenticates must be known before one can (RFC 7644, section 4).
-  router.get('/ServiceProviderConfig', (ctx) => write(ctx, 200, discovery.config()));
+  router.get('/ServiceProviderConfig', (ctx) => {
+    refuseFilter(ctx);
+    write(ctx, 200, discovery.config());
+  });
   const userTypeNow = async (ctx: Context) => {
     await enter(ctx, 'scim.read');
-    // RFC 7644, section 4: a filter here is refused, so that nobody takes it for observed.
-    if (ctx.query.filter !== undefined) throw new ScimFault(403, undefined, 'this list is not filtered');
+    refuseFilter(ctx);
     return (await users.scheme()).type;
   };
   router.get('/ResourceTypes', async (ctx) => all(ctx, discovery.types(await userTypeNow(ctx))));
@@ -134,36 +140,16 @@ export function createScim(ports: ScimPorts): { router: Router } {
   router.get('/Schemas/:id', async (ctx) => write(ctx, 200, discovery.schema(await userTypeNow(ctx), ctx.params.id!)));
 
   // In SCIM's words, too: what is not there, and what cannot be done with what is.
+  const offered = [...router.stack].filter(({ methods }) => methods.length > 0);
   router.all(['/', '/{*rest}'], (ctx) => {
-    const rest = ctx.path.slice('/scim/v2'.length);
-    const isKnown = /^\/(Users|Groups|Me|Bulk|\.search|ServiceProviderConfig|ResourceTypes|Schemas)(\/|$)/.test(rest);
-    throw isKnown
-      ? new ScimFault(ctx.method === 'GET' ? 404 : 405, undefined, 'this cannot be done here')
-      : new ScimFault(404, undefined, 'there is nothing here');
+    const methods = [...new Set(offered.filter((route) => route.match(ctx.path)).flatMap((route) => route.methods))];
+    if (methods.length === 0) throw new ScimFault(404, undefined, 'there is nothing here');
+    ctx.set('allow', [...methods, 'OPTIONS'].join(', '));
+    if (ctx.method !== 'OPTIONS') throw new ScimFault(405, undefined, `${ctx.method} cannot be done here`);
+    ctx.status = 204;
   });
   return { router };
 }
-
-/** Everything a change is told of, and what there is for this client. */
-function reachOf(ctx: Context, { clientId, client, accountId }: ScimCaller): Reach {
-  const domain = client.provisioning_domain as unknown;
-  // A slip in a client's metadata must not open what it was to close.
-  if (domain !== undefined && (typeof domain !== 'string' || domain === ''))
-    throw new ScimFault(403, undefined, "the client's provisioning_domain is malformed");
-  const actor =
-    accountId === undefined
-      ? { kind: 'client' as const, id: clientId }
-      : { kind: 'administrator' as const, id: accountId };
-  return {
-    by: { actor, ip: ctx.ip },
-    domain,
-    vouches: client.provisioned_addresses_verified !== false,
-  };
-}
-
-const one = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value);
-const parametersOf = (ctx: Context): JsonObject =>
-  Object.fromEntries(Object.entries(ctx.query).map(([name, value]) => [name, one(value)]));
 
 const checked = (query: Query): Query => {
   checkSelection(query);
@@ -176,37 +162,7 @@ const selectionOf = (ctx: Context) => {
   return selection;
 };
 
-const conditionsOf = (ctx: Context): Conditions => ({
-  ...(ctx.get('if-match') && { ifMatch: ctx.get('if-match') }),
-  ...(ctx.get('if-none-match') && { ifNoneMatch: ctx.get('if-none-match') }),
-});
-
-function write(ctx: Context, status: number, body: JsonObject): void {
-  ctx.status = status;
-  ctx.body = JSON.stringify(body);
-  ctx.type = 'application/scim+json';
+/** RFC 7644, section 4: a filter is refused where none is observed. */
+function refuseFilter(ctx: Context): void {
+  if (ctx.query.filter !== undefined) throw new ScimFault(403, undefined, 'what is offered is not filtered');
 }
-
-function speak(ctx: Context, { status, body, location, version }: Answer): void {
-  if (location) ctx.set(status === 201 ? 'location' : 'content-location', location);
-  if (version) ctx.set('etag', version);
-  if (body) write(ctx, status, body);
-  else {
-    ctx.body = null;
-    ctx.status = status;
-  }
-}
-
-function list(ctx: Context, { rows, total, next, startIndex }: Page<JsonObject>): void {
-  write(ctx, 200, {
-    schemas: [listSchema],
-    totalResults: total,
-    itemsPerPage: rows.length,
-    ...(startIndex !== undefined && { startIndex }),
-    ...(next !== undefined && { nextCursor: next }),
-    Resources: rows,
-  });
-}
-
-const all = (ctx: Context, resources: JsonObject[]): void =>
-  list(ctx, { rows: resources, total: resources.length, startIndex: 1 });

@@ -16,6 +16,8 @@ export interface Attempt {
   passwordSince?: string | undefined;
   /** The first factor was proved by the mailbox (a new password by letter): a code sent there proves nothing more. */
   mailbox?: boolean | undefined;
+  /** Step-up: the session whose proofs this one adds to, and when they were made (epoch seconds). */
+  upon?: { session: string; authTime: number } | undefined;
   /** What the circumstances ask for, as they were when the first factor was proved. */
   risk?: 'step_up' | 'refuse' | undefined;
   /** The second factor need not be asked for in this browser for a while. */
@@ -38,7 +40,14 @@ export interface Attempt {
   /** The person is here, not sent anywhere by the domain of their address. */
   direct?: boolean;
   /** Came by a provider: which identity, and what the session that follows stands on. */
-  came?: { identityId?: string | undefined; sid?: string | undefined; idToken?: string | undefined; authTime?: string };
+  came?: {
+    provider: string;
+    identityId?: string | undefined;
+    arrival: Arrival;
+    authTime?: string;
+  };
+  /** Somebody new from a provider, of whom something is still to be asked before there is an account. */
+  joining?: { provider: { id: string; name: string }; arrival: Arrival; verdict: 'create' | 'letter' } | undefined;
   /** An identity at a provider that waits for its person to prove an account, and what they say to linking the two. */
   linking?: { provider: { id: string; name: string }; arrival: Arrival; answer?: 'yes' | 'no' } | undefined;
   /** Said once on the next page. */

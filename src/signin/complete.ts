@@ -8,15 +8,17 @@ import { whence } from './steps/problems.ts';
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices, present, federation } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, risk, present, federation } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
-  /** A browser never seen with this account is told to its owner, but for the very first. */
-  const tellOwner = async (interaction: Interaction, userId: string) => {
+  /** A browser, or a country, never seen with this account is told to its owner, but for the very first. */
+  const tellOwner = async (interaction: Interaction, userId: string, newDevice: boolean) => {
+    const what = newDevice ? 'new-device' : 'new-place';
+    if (!newDevice && !(await risk.isNewPlace({ userId, ip: interaction.ctx.ip }))) return;
     const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
     const user = before && (await users.byId(userId));
-    if (user) await notices.tell(user, 'new-device', whence(interaction));
+    if (user) await notices.tell(user, what, whence(interaction));
   };
 
   const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
@@ -39,9 +41,12 @@ export function createComplete(ports: SigninPorts) {
     const { linking, came, userId } = attempt;
     if (!userId || attempt.proved.length === 0) return true;
     try {
-      if (linking?.answer === 'yes') await link(interaction, userId, linking);
-      if (!came || (await federation.stillLinked(came.identityId ?? '', userId))) return true;
-      throw new Refusal('federation.over', { kind: 'conflict' });
+      const linked = linking?.answer === 'yes' ? await link(interaction, userId, linking) : undefined;
+      if (came) {
+        came.identityId ??= linked;
+        await arrived(interaction, userId, came);
+      }
+      return true;
     } catch (error) {
       if (!(error instanceof Refusal) || !error.code.startsWith('federation.')) throw error;
       interaction.restart({
@@ -54,19 +59,30 @@ export function createComplete(ports: SigninPorts) {
     }
   };
 
+  const over = () => new Refusal('federation.over', { kind: 'conflict' });
+
   const link = async (
     interaction: Interaction,
     userId: string,
     { provider: { id }, arrival }: NonNullable<Interaction['attempt']['linking']>,
-  ) => {
-    const { attempt } = interaction;
+  ): Promise<string> => {
+    const { proved } = interaction.attempt;
     const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
-    if (!user || !provider) throw new Refusal('federation.over', { kind: 'conflict' });
-    const how = attempt.proved.includes('fed') ? 'trusted_address' : 'proved';
-    const from = whence(interaction);
-    const { identityId } = await federation.link({ user, provider, arrival, from, how });
-    await federation.cameBy({ user, identityId, provider, arrival, from });
-    if (attempt.came) attempt.came.identityId = identityId;
+    if (!user || !provider) throw over();
+    const how = proved.includes('fed') ? 'trusted_address' : 'proved';
+    const { identityId } = await federation.link({ user, provider, arrival, from: whence(interaction), how });
+    return identityId;
+  };
+
+  /** What was come by still leads here, and is noted: unlinked or switched off since, it does not. */
+  const arrived = async (
+    interaction: Interaction,
+    userId: string,
+    { provider: id, identityId = '', arrival }: NonNullable<Interaction['attempt']['came']>,
+  ) => {
+    const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
+    if (!user || !provider || !(await federation.stillLinked(identityId, userId))) throw over();
+    await federation.cameBy({ user, identityId, provider, arrival, from: whence(interaction) });
   };
 
   return async (interaction: Interaction): Promise<void> => {
@@ -77,12 +93,14 @@ export function createComplete(ports: SigninPorts) {
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;
-    const { came } = attempt;
+    const { came, upon } = attempt;
+    // What was added to a session makes it stronger, not younger: whoever finds it open still has no password.
+    const since = upon?.authTime ?? (came?.authTime ? Math.floor(Date.parse(came.authTime) / 1000) : undefined);
     const amr = amrOf(attempt.proved);
     const acr = acrOf(attempt.proved);
     const known = device.read(ctx);
     const newDevice = !attempts.knownDevice(known, accountId);
-    if (newDevice) await tellOwner(interaction, accountId);
+    await tellOwner(interaction, accountId, newDevice);
     if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
     await users.signedIn(accountId);
     await events.record({
@@ -92,7 +110,7 @@ export function createComplete(ports: SigninPorts) {
       client: client.id,
       ip: ctx.ip,
       userAgent: ctx.get('user-agent'),
-      data: { methods: amr, ...(acr ? { acr } : {}), newDevice },
+      data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(came ? { provider: came.provider } : {}) },
     });
     device.write(ctx, attempts.deviceToken(accountId, known));
     const user = await users.byId(accountId);
@@ -104,11 +122,11 @@ export function createComplete(ports: SigninPorts) {
         remember: attempt.remember,
         amr,
         ...(acr ? { acr } : {}),
-        ...(came?.authTime ? { ts: Math.floor(Date.parse(came.authTime) / 1000) } : {}),
+        ...(since === undefined ? {} : { ts: since }),
       },
       // Noted with the session by whoever hears of it from the engine.
       ...(came?.identityId
-        ? { federation: { identityId: came.identityId, sid: came.sid, idToken: came.idToken } }
+        ? { federation: { identityId: came.identityId, sid: came.arrival.sid, idToken: came.arrival.idToken } }
         : {}),
     });
   };

@@ -9,7 +9,7 @@ import type { Attempt } from './attempt.ts';
  * ```
  *  login ──▶ identifier ──▶ password ──┬─▶ verify ─────────────────────────────┐
  *              │   ▲  ├───▶ passkey ───┤                                       │
- *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; or password first, then link)
+ *              │   ▲  └─▶ provider ⇢ ──┤  (away and back; who is new may have to join, who is not, to prove it and link)
  *  create ──▶ register ──▶ verify ─────┼─▶ totp ⇄ sms ⇄ email-code ⇄ passkey   │
  *              │                       │    └▶ recovery ──▶ new-password ──────▶├──▶ (passkey-offer) ──▶ done
  *              │                       └─▶ totp-setup ──▶ recovery-codes ─────▶│
@@ -39,6 +39,7 @@ export type Step =
   | 'totp-setup'
   | 'recovery-codes'
   | 'provider'
+  | 'join'
   | 'link'
   | 'register'
   | 'verify'
@@ -65,7 +66,7 @@ export interface Situation {
   /** What would do in place of {@link missing}. */
   choices?: readonly SecondFactorKind[] | undefined;
   /** How the organisation of the request, or of the address, wants its people to sign in. */
-  policy?: Pick<OrganisationPolicy, 'methods'> | undefined;
+  policy?: Pick<OrganisationPolicy, 'methods' | 'providers'> | undefined;
 }
 
 export function next({ prompt, signedIn, attempt, user, missing, policy }: Situation): Step {
@@ -77,6 +78,7 @@ export function next({ prompt, signedIn, attempt, user, missing, policy }: Situa
   if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing, policy);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
+  if (attempt.joining) return 'join';
   if (attempt.provider) return 'provider';
   if (attempt.identifier) return allowsWay(policy, 'pwd') ? 'password' : 'ways';
   return prompt === 'create' ? 'register' : 'identifier';
@@ -91,7 +93,7 @@ function whatTheAccountNeeds(
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
   if (attempt.risk === 'refuse') return 'refused';
   // Whatever was proved in a way that is not allowed proves nothing.
-  if (!allowsWay(policy, ...attempt.proved)) return 'ways';
+  if (!allowsWay(policy, ...attempt.proved) || cameElsewhere(policy, attempt)) return 'ways';
   // Before the new password: who has only stolen the old one must not get to choose it.
   if (missing && missing !== 'totp-setup') return missing;
   if (user.state === 'PasswordResetRequired') {
@@ -105,6 +107,13 @@ function whatTheAccountNeeds(
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
 
+/** An organisation that lets people in only by a provider, and says by which, means no other. */
+function cameElsewhere(policy: Situation['policy'], { came, proved }: Attempt): boolean {
+  if (!came || !policy?.methods || policy.providers.length === 0 || policy.providers.includes(came.provider))
+    return false;
+  return !allowsWay(policy, ...proved.filter((method) => method !== 'fed'));
+}
+
 const allowsWay = (policy: Situation['policy'], ...proved: string[]): boolean => !policy || allows(policy, proved);
 
 const provingWho: readonly Step[] = [
@@ -112,6 +121,7 @@ const provingWho: readonly Step[] = [
   'password',
   'passkey',
   'provider',
+  'join',
   'totp',
   'recovery',
   'sms',

@@ -1,5 +1,5 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
-import { acrOf, acrValues, satisfies } from '../credentials/index.ts';
+import { acrOf, acrValues, freshSeconds, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
 import type { OrganisationPolicy, User } from '../users/index.ts';
@@ -79,7 +79,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   const { params, prompt, session, grantId } = details;
   const clientId = String(params.client_id);
   const metadata = (await clients.find(clientId))?.metadata;
-  const attempt = await stillProved(ports.passwords, await store.load(uid));
+  const attempt = await stillProved(ports, await store.load(uid));
   const requested = requestedAcr(params);
   const demanded = metadata?.require_mfa === true;
   const uiLocales = typeof params.ui_locales === 'string' ? params.ui_locales : undefined;
@@ -87,7 +87,8 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
   if (!attempt.identifier && !attempt.restarted && session?.accountId && stepsUp(prompt as Interaction['prompt'])) {
     const living = session.uid ? await ports.sessions.find(session.uid) : undefined;
     // One that says of itself that it proved less than its methods amount to is not built upon.
-    if (living?.amr && acrOf(living.amr) === living.acr) {
+    if (living?.amr && acrOf(living.amr) === living.acr && (await mayBuildUpon(ports, living))) {
+      attempt.upon = { session: living.uid, authTime: Math.floor(living.authTime.getTime() / 1000) };
       attempt.userId = session.accountId;
       attempt.proved = living.amr.filter((method) => method !== 'mfa');
       attempt.remember = living.remember;
@@ -206,13 +207,30 @@ const providersOf = (metadata: { identity_providers?: unknown } | undefined): st
   Array.isArray(metadata?.identity_providers) ? metadata.identity_providers.map(String) : undefined;
 
 /**
- * The attempt, or a new one if the password it proved has been replaced since: whoever knew the old one, and waited half
- * signed in, is no better off than a stranger.
+ * Whoever has no second factor makes one on the way. Not whoever has only come upon a session that somebody left open: it
+ * has to be fresh, as for setting one up on the account pages.
  */
-async function stillProved(passwords: SigninPorts['passwords'], attempt: Attempt): Promise<Attempt> {
+async function mayBuildUpon(
+  { factors, clock }: Pick<SigninPorts, 'factors' | 'clock'>,
+  { accountId, authTime }: { accountId: string; authTime: Date },
+): Promise<boolean> {
+  if ((clock.now().getTime() - authTime.getTime()) / 1000 <= freshSeconds) return true;
+  return (await factors.choices(accountId, {})).length > 0;
+}
+
+/**
+ * The attempt, or a new one if the password it proved has been replaced since, or the session it builds upon has ended:
+ * whoever knew the old one, and waited half signed in, is no better off than a stranger.
+ */
+async function stillProved(
+  { passwords, sessions }: Pick<SigninPorts, 'passwords' | 'sessions'>,
+  attempt: Attempt,
+): Promise<Attempt> {
   if (!attempt.userId) return attempt;
   const since = await passwords.changedAt(attempt.userId);
-  if (attempt.passwordSince === since?.toISOString()) return attempt;
+  const living = attempt.upon ? await sessions.find(attempt.upon.session) : undefined;
+  const stands = !attempt.upon || living?.accountId === attempt.userId;
+  if (stands && attempt.passwordSince === since?.toISOString()) return attempt;
   return { ...freshAttempt(), identifier: attempt.identifier, restarted: true };
 }
 

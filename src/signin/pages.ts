@@ -176,26 +176,32 @@ export function registerPage(
     privacy?: string | undefined;
   },
 ) {
+  const page = shown(
+    'register',
+    input,
+    registrationFields(input, (first) => [
+      { name: 'email', type: 'email', autocomplete: 'username', required: true, autofocus: first, maxlength: 254 },
+      newPassword('password', input.minLength),
+    ]),
+  );
+  return { ...page, scripts: [...(page.scripts ?? []), 'passkeys.js'], signin: at(input.uid, '/identifier') };
+}
+
+/** What is asked of whoever opens an account. @param way the fields of an address and a way in, told whether they come first */
+export function registrationFields(
+  input: Pick<Parameters<typeof registerPage>[0], 'fields' | 'custom' | 'terms' | 'privacy'>,
+  way: (first: boolean) => FieldSpec[] = () => [],
+): FieldSpec[] {
   const profile = (input.fields ?? []).flatMap(({ name, required }) => {
     const spec = PROFILE_FIELDS[name];
     return spec ? [{ ...spec, required }] : [];
   });
-  const fields: FieldSpec[] = [
+  return [
     ...profile,
-    {
-      name: 'email',
-      type: 'email',
-      autocomplete: 'username',
-      required: true,
-      autofocus: profile.length === 0,
-      maxlength: 254,
-    },
-    newPassword('password', input.minLength),
+    ...way(profile.length === 0),
     ...(input.custom ?? []),
     ...(input.terms || input.privacy ? [termsField(input.terms, input.privacy)] : []),
   ];
-  const page = shown('register', input, fields);
-  return { ...page, scripts: [...(page.scripts ?? []), 'passkeys.js'], signin: at(input.uid, '/identifier') };
 }
 
 function termsField(terms?: string, privacy?: string): FieldSpec {

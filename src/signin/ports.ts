@@ -21,6 +21,7 @@ import type { Events } from '../events/index.ts';
 import type { Federation } from '../federation/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Csrf, Presenter } from '../platform/http/index.ts';
+import type { Clock } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { Trickle } from '../transfer/index.ts';
 import type { Fields, Organisations, Users } from '../users/index.ts';
@@ -35,6 +36,7 @@ export interface MissingConsent {
 /** What the sign-in pages ask of the rest of the house. */
 export interface SigninPorts {
   settings: Settings;
+  clock: Clock;
   /** The engine, as it is now. */
   provider(): Provider;
   /** Records a consent and puts it into the grant. @returns the grant's id */

@@ -1,17 +1,19 @@
-import type { Provider } from '../federation/index.ts';
-import { at, type Common, shown } from './pages.ts';
+import { buttonOf, type Provider } from '../federation/index.ts';
+import type { FieldSpec } from '../platform/form.ts';
+import { at, type Common, registrationFields, shown } from './pages.ts';
 
 /** A provider as its button shows it. */
 export type ProviderShown = Pick<Provider, 'id' | 'kind' | 'name' | 'logo'>;
 
-/** The buttons: POST /signin/:uid/provider {provider} */
-export const providerButtons = (uid: string, providers: readonly ProviderShown[]) =>
+/** The buttons: POST /signin/:uid/provider {provider}. @param options.alone nothing stands above them to choose instead */
+export const providerButtons = (uid: string, providers: readonly ProviderShown[], { alone = false } = {}) =>
   providers.length === 0
     ? {}
     : {
         providers: {
           action: at(uid, '/provider'),
-          list: providers.map(({ id, kind, name, logo }) => ({ id, kind, name, logo, initial: [...name][0] ?? '•' })),
+          list: providers.map(buttonOf),
+          alone,
         },
       };
 
@@ -19,4 +21,19 @@ export const providerButtons = (uid: string, providers: readonly ProviderShown[]
 export function linkPage(input: Common & { provider: string; theirs: string; ours: string }) {
   const { provider, theirs, ours } = input;
   return { ...shown('link', input, []), titleParams: { provider }, provider, theirs, ours };
+}
+
+/** What is asked of somebody new from a provider. POST /signin/:uid/join {…fields, terms?} */
+export function joinPage(
+  input: Common & {
+    provider: string;
+    email: string | undefined;
+    fields: { name: string; required: boolean }[];
+    custom: FieldSpec[];
+    terms?: string | undefined;
+    privacy?: string | undefined;
+  },
+) {
+  const { provider, email } = input;
+  return { ...shown('join', input, registrationFields(input)), provider, email, change: at(input.uid, '/identifier') };
 }

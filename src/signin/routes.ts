@@ -9,9 +9,11 @@ import { donePage, limitedPage } from './pages.ts';
 import type { SigninPorts } from './ports.ts';
 import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';
+import { createAskedFields } from './steps/asked-fields.ts';
 import { createConsentStep } from './steps/consent.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
+import { createJoinStep } from './steps/join.ts';
 import { linkStep } from './steps/link.ts';
 import { createNewPasswordStep } from './steps/new-password.ts';
 import { createOrganizationStep } from './steps/organization.ts';
@@ -56,7 +58,8 @@ export function createSignin(ports: SigninPorts) {
   const sms = createSentCodeStep(signin, 'sms');
   const emailCode = createSentCodeStep(signin, 'email');
   const passkey = createPasskeyStep(signin);
-  const provider = createProviderStep(signin);
+  const asked = createAskedFields(signin);
+  const provider = createProviderStep(signin, asked);
   const passkeyOffer = createPasskeyOfferStep(signin);
   const steps: Partial<Record<Step, StepHandler>> = {
     accounts: createAccountsStep(signin),
@@ -65,8 +68,9 @@ export function createSignin(ports: SigninPorts) {
     passkey,
     'passkey-offer': passkeyOffer,
     provider,
+    join: createJoinStep(signin, asked, provider),
     link: linkStep,
-    register: createRegisterStep(signin),
+    register: createRegisterStep(signin, asked),
     verify,
     forgot: createForgotStep(signin),
     'reset-sent': createResetSentStep(signin),

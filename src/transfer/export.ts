@@ -40,19 +40,19 @@ export function createExport(ports: Ports) {
   /** What people are directly in. */
   const membershipsOf = async (ids: string[]): Promise<Map<string, Memberships>> => {
     const found = new Map(ids.map((id): [string, Memberships] => [id, { groups: [], roles: [], organisations: [] }]));
-    const groups = await db.query<{ member_id: string; name: string }>(
+    const groups = await db.late<{ member_id: string; name: string }>(
       `select m.member_id, g.display_name as name from group_member m join user_group g on g.id = m.group_id
          where m.member_id = any($1) and g.organisation_id is null order by g.display_name`,
       [ids],
     );
     for (const { member_id, name } of groups) found.get(member_id)!.groups.push(name);
-    const roles = await db.query<{ subject_id: string; name: string }>(
+    const roles = await db.late<{ subject_id: string; name: string }>(
       `select a.subject_id, r.name from role_assignment a join role r on r.id = a.role_id
          where a.subject_id = any($1) order by r.name`,
       [ids],
     );
     for (const { subject_id, name } of roles) found.get(subject_id)!.roles.push(name);
-    const organisations = await db.query<{ account_id: string; name: string; roles: string[] }>(
+    const organisations = await db.late<{ account_id: string; name: string; roles: string[] }>(
       `select m.account_id, o.name, coalesce(array_agg(r.name order by r.name) filter (where r.name is not null), '{}') as roles
          from organisation_member m join organisation o on o.id = m.organisation_id
          left join organisation_member_role mr on mr.organisation_id = m.organisation_id and mr.account_id = m.account_id

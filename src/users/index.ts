@@ -6,7 +6,7 @@
 export { type ConsentRecord, type Consents, createConsents } from './consents.ts';
 export { emailKey, isEmail } from './email.ts';
 export { type FieldFault, type Given, mayRead, mayWrite } from './fields/check.ts';
-export { type Field, type FieldInput, fieldSchema, fieldTypes } from './fields/definition.ts';
+export { type Field, type FieldInput, fieldObject, fieldSchema, fieldTypes } from './fields/definition.ts';
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
@@ -31,10 +31,10 @@ export {
 export {
   createOrganisations,
   createResolver,
-  managePermission,
   type Organisations,
 } from './organisations/index.ts';
 export type { Invitation } from './organisations/invitations.ts';
+export { type Managing, managePermission } from './organisations/managing.ts';
 export type { OrganisationMember } from './organisations/members.ts';
 export { type Organisation, organisationName, organisationTopic } from './organisations/organisations.ts';
 export {
@@ -46,6 +46,7 @@ export {
   type SignInMethod,
   signInMethods,
 } from './organisations/policy.ts';
+export { ownEmailKind, ownValueAt } from './own-value.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
 export {

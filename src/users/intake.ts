@@ -48,7 +48,7 @@ export interface Intake {
   matching(known: readonly Known[]): Promise<WholeUser[]>;
   /** @returns ids of those that were new; whoever has the address or name of somebody by now is left out */
   insert(users: readonly WholeUser[]): Promise<Set<string>>;
-  /** By id, which is by age. @param page.after the last id of the page before */
+  /** By id, which is by age; may lag. @param page.after the last id of the page before */
   page(page: { after?: string | undefined; limit: number }): Promise<WholeUser[]>;
 }
 
@@ -148,7 +148,7 @@ export function createIntake({ db, clock }: { db: Db; clock: Clock }): Intake {
     },
 
     async page({ after, limit }) {
-      const rows = await db.query(
+      const rows = await db.late(
         `select ${names} from user_account where $1::uuid is null or id > $1 order by id limit $2`,
         [after ?? null, limit],
       );

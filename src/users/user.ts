@@ -2,6 +2,7 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { Refusal } from '../platform/refusal.ts';
 import { emailKey, isEmail } from './email.ts';
 import { type IdentityStatus, identityStatuses } from './identity.ts';
+import { ownEmailKind, ownValueAt } from './own-value.ts';
 import { type Change, isStopped, mayHold, type Transition, transitions, type UserState, userStates } from './states.ts';
 import { isUserName, userNameKey } from './user-name.ts';
 
@@ -124,6 +125,7 @@ export class User extends UserEntity.class {
     this.emailKey = emailKey(address);
     this.emailVerifiedAt = options.verified ? change.at : null;
     this.updatedAt = change.at;
+    this.directory = withAddress(this.directory ?? {}, this.email, this.emailKey);
   }
 
   /** Takes what was found out of who the person is outside. */
@@ -145,5 +147,13 @@ export class User extends UserEntity.class {
 /** No private method: an entity that was loaded did not go through the constructor, which is what would let it be called. */
 const stateToReturnTo = (user: User): UserState =>
   (user.stateBefore as UserState | null) ?? (user.isEmailVerified() ? 'Active' : 'Unverified');
+
+/** A directory's list of addresses keeps step: its own one is the account's. */
+function withAddress(directory: Record<string, unknown>, value: string, key: string): Record<string, unknown> {
+  if (!Array.isArray(directory.emails)) return directory;
+  const own = ownValueAt(directory.emails, ownEmailKind);
+  const emails = directory.emails.map((email: object, at) => (at === own ? { ...email, value, key } : email));
+  return { ...directory, emails };
+}
 
 UserEntity.setClass(User);

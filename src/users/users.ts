@@ -78,13 +78,22 @@ export function createUsers(options: {
     return user;
   };
 
-  const refusingDuplicates = async <T>(work: () => Promise<T>): Promise<T> => {
+  /**
+   * Who has no user name goes by the address, so an address can be taken as somebody's user name as well: to whoever
+   * types it in that is the same "no", told the same way.
+   */
+  const refusingDuplicates = async <T>(work: (about: (user: User) => void) => Promise<T>): Promise<T> => {
+    let user: User | undefined;
     try {
-      return await work();
+      return await work((found) => {
+        user = found;
+      });
     } catch (error) {
       if (isDuplicate(error, 'user_account_email_key')) throw new Refusal('user.email_taken', { kind: 'conflict' });
-      if (isDuplicate(error, 'user_account_user_name_key'))
-        throw new Refusal('user.user_name_taken', { kind: 'conflict' });
+      if (isDuplicate(error, 'user_account_user_name_key')) {
+        const code = user?.userName == null ? 'user.email_taken' : 'user.user_name_taken';
+        throw new Refusal(code, { kind: 'conflict' });
+      }
       throw error;
     }
   };
@@ -101,7 +110,7 @@ export function createUsers(options: {
       (await db.query(`select 1 from user_account where administrator and state <> 'Deleted' limit 1`)).length > 0,
 
     create: (input, by) =>
-      refusingDuplicates(() =>
+      refusingDuplicates((about) =>
         db.transact(async (em) => {
           const at = clock.now();
           const user = em.create(User, {
@@ -126,6 +135,7 @@ export function createUsers(options: {
           if (input.email !== undefined)
             user.changeEmail(input.email, { at }, { verified: input.emailVerified ?? false });
           if (input.userName !== undefined) user.changeUserName(input.userName);
+          about(user);
           await em.flush();
           await refuseKept(user);
           await events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } });
@@ -134,9 +144,10 @@ export function createUsers(options: {
       ),
 
     change: (id, transition, by) =>
-      refusingDuplicates(() =>
+      refusingDuplicates((about) =>
         db.transact(async (em) => {
           const user = await locked(id);
+          about(user);
           const from = user.state;
           user.apply(transition, { ...by, at: clock.now() });
           await em.flush();
@@ -152,9 +163,10 @@ export function createUsers(options: {
       ),
 
     update: (id, by, edit) =>
-      refusingDuplicates(() =>
+      refusingDuplicates((about) =>
         db.transact(async (em) => {
           const user = await locked(id);
+          about(user);
           const { emailKey: before } = user;
           edit(user);
           user.updatedAt = clock.now();

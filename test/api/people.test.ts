@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createPerson } from '../support/seeds.ts';
 import { times } from '../support/token-client.ts';
 import { type ApiStage, apiStage } from './stage.ts';
 
@@ -50,6 +51,28 @@ describe('a person', () => {
       phone_number: null,
       name: 'Grace Hopper',
     });
+  });
+
+  it('hears at the old address of another one, whoever gave it, and can take it back there', async () => {
+    const { call, cardea } = stage;
+    const idOf = async (email: string) =>
+      (await cardea.sql<{ id: string }>('select id from user_account where email = $1', [email]))[0]!.id;
+    const change = async (id: string, body: object) =>
+      expect((await call('PATCH', `/users/${id}`, { body })).status).toBe(200);
+    const [former, wrong] = ['change.0@example.com', 'change.1@example.com'];
+    const id = await idOf(former);
+    await change(id, { email: 'latter@example.com', email_verified: true });
+    const { link } = await cardea.mailbox.next(former, 'address-changed');
+    const reader = createPerson();
+    const page = await reader.open(link);
+    expect(page.text).toContain(former);
+    expect((await reader.submit(page)).text).toContain('The account is yours again');
+    expect((await call('GET', `/users/${id}`)).body).toMatchObject({ email: former });
+    // One that nobody has proved is only put right.
+    const other = await idOf(wrong);
+    await change(other, { email_verified: false });
+    await change(other, { email: 'put.right@example.com' });
+    expect(await cardea.sql(`select 1 from email_undo where account_id = $1`, [other])).toEqual([]);
   });
 
   it('is not replaced unseen, and not by what changes what cannot be changed', async () => {

@@ -13,7 +13,11 @@ const reader = service('api-reader', 'users.read directory.read');
 const writer = service('api-writer', `users.read users.write ${directory}`);
 const other = service('api-other', 'users.read users.write');
 const scimOnly = service('api-scim', 'scim.read');
-const console_ = { ...clients.web, client_id: 'console', scope: `openid ${own} users.read users.write ${directory}` };
+const console_ = {
+  ...clients.web,
+  client_id: 'console',
+  scope: `openid groups ${own} users.read users.write ${directory} organisations.manage`,
+};
 
 export interface Answer<Body = Record<string, never>> {
   status: number;

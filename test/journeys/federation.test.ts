@@ -107,6 +107,8 @@ const start = async (walker: Walker) => {
 
 describe.each(MODES)('with a %s', (mode) => {
   const n = MODES.indexOf(mode);
+  /** Without JavaScript the pages are those of the plain client, in a real browser: two journeys show that they work there. */
+  const both = it.skipIf(mode === 'browser without JavaScript');
 
   it('who comes for the first time gets an account, and comes into the same one afterwards', async () => {
     for (const times of [1, 2]) {
@@ -128,7 +130,7 @@ describe.each(MODES)('with a %s', (mode) => {
     }
   });
 
-  it('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
+  both('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with By key' });
@@ -138,7 +140,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  it('another provider’s people prove the account first, and are asked', async () => {
+  both('another provider’s people prove the account first, and are asked', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });
@@ -154,7 +156,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  it('an application leads straight to the provider, and the domain of an address does', async () => {
+  both('an application leads straight to the provider, and the domain of an address does', async () => {
     for (const hint of ['idp_hint', 'kc_idp_hint']) {
       const walker = await walk(mode);
       await walker.open(`${here.demo}/sign-in?${hint}=there`);
@@ -183,7 +185,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  it('signing out here signs out there', async () => {
+  both('signing out here signs out there', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });
@@ -199,7 +201,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  it('signing out there ends the session here, and the application hears of it', async () => {
+  both('signing out there ends the session here, and the application hears of it', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });

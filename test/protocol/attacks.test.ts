@@ -111,6 +111,33 @@ describe('a sign-in under way', () => {
   });
 });
 
+describe('whoever registered the address of another', () => {
+  it.each(['a password', 'a passkey to come'])('with %s is not let in by its owner’s press', async (how) => {
+    const email = freshAddress();
+    const thief = createPerson();
+    const form = await thief.open(authorizeUrl({ prompt: 'create' }));
+    const given = how === 'a password' ? { password: PASSWORD } : {};
+    const waiting = await thief.submit(form, { email, ...given }, how === 'a password' ? {} : { button: 'passkey' });
+    expect(step(waiting)).toBe('verify');
+    const { link } = await cardea.mailbox.next(email, 'verify-address');
+
+    const owner = createPerson();
+    const asked = await owner.open(link);
+    // As the thief would have it: the page in the owner's browser, pressed without a word.
+    const body = new URLSearchParams({ csrf: csrfOf(asked), token: new URL(link).searchParams.get('token')! });
+    expect((await owner.load(`${cardea.issuer}/account/verify`, { method: 'POST', body })).status).toBe(422);
+    expect(step(await thief.load(waiting.url))).toBe('verify');
+
+    const chosen = await owner.submit(asked, { password: OTHER_PASSWORD }, { form: 'password' });
+    expect(chosen.text).toContain('Your address is confirmed');
+    expect([step(await thief.load(waiting.url)), step((await tryPassword(email, PASSWORD)).page)]).toEqual([
+      'verify',
+      'password',
+    ]);
+    expect((await tryPassword(email, OTHER_PASSWORD)).page.status).toBe(0);
+  });
+});
+
 describe('a browser that registered one address and then another', () => {
   it('goes on with the second only, whoever confirms the first', async () => {
     const [first, second] = [freshAddress(), freshAddress()];
@@ -119,7 +146,9 @@ describe('a browser that registered one address and then another', () => {
     const again = await person.load(new URL(page.url.pathname.replace('verify', 'register'), page.url));
     expect(step(await person.submit(again, { email: second, password: PASSWORD }))).toBe('verify');
     const owner = createPerson();
-    await owner.submit(await owner.open(link), {}, { form: '/account/verify' });
+    const asked = await owner.open(link);
+    const confirmed = await owner.submit(asked, { current: PASSWORD }, { form: '/account/verify' });
+    expect(confirmed.text).toContain('Your address is confirmed');
     expect(step(await person.load(page.url))).toBe('verify');
     const { code } = await cardea.mailbox.next(second, 'verify-address');
     expect((await person.submit(await person.load(page.url), { code })).status).toBe(0);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Cardea, freePorts, startCardea } from '../support/cardea.ts';
 import { agree, signIn } from '../support/flows.ts';
 import { relyingPartyClient, startRelyingParty } from '../support/relying-party.ts';
-import { ADA, bootstrap } from '../support/seeds.ts';
+import { ADA, bootstrap, GRACE } from '../support/seeds.ts';
 import { createWalker, type Walker } from '../support/walker.ts';
 
 /** The example application with all it can: pushed requests, tokens bound to a key, an API of its own. */
@@ -55,6 +55,24 @@ it('calls its API with a token of its own, and userinfo still answers', async ()
   expect(view.text).toContain(ADA.email);
   view = await walker.submit({}, { form: 'call-api' });
   expect(view.text).toContain('The API answered');
+});
+
+it('its API wants a fresher sign-in than there is, says so, and is answered by one (RFC 9470)', async () => {
+  const later = await createWalker('plain client', { browser: undefined });
+  await later.open(`${app.url}/sign-in`);
+  await signIn(later, GRACE);
+  await cardea.sql(
+    `update session set auth_time = auth_time - interval '6 minutes'
+       where account_id = (select id from user_account where email = $1)`,
+    [GRACE.email],
+  );
+  let view = await later.submit({}, { form: 'call-api' });
+  expect(view.text).toContain('The API wants to be surer that it is you.');
+  view = await later.click('Confirm that it is you');
+  expect(view.url.pathname).toMatch(/\/password$/);
+  view = await agree(later, await later.submit({ password: GRACE.password }));
+  expect(view.text).toContain('The API answered');
+  await later.close();
 });
 
 it('its API asks who calls, in the words of RFC 6750', async () => {

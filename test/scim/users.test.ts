@@ -14,6 +14,7 @@ const west = provisioner('west', { provisioning_domain: 'west' });
 const east = provisioner('east', { provisioning_domain: 'east' });
 const reader = provisioner('reader', { scope: 'scim.read' });
 const broken = provisioner('broken', { provisioning_domain: 7 });
+const people = provisioner('people', { scope: 'users.write' });
 const console_ = {
   ...clients.web,
   client_id: 'console',
@@ -26,7 +27,7 @@ beforeAll(async () => {
   cardea = await startCardea({
     bootstrap: {
       ...bootstrap,
-      clients: [...bootstrap.clients, directory, cautious, west, east, reader, broken, console_],
+      clients: [...bootstrap.clients, directory, people, cautious, west, east, reader, broken, console_],
       administrators: [ADMIN],
     },
     settings: { mfa: { administrators: 'offered' } },
@@ -327,6 +328,17 @@ describe('what is refused', () => {
   });
 });
 
+it('an address that a directory gave somebody as user name is taken, and told so to who types it in', async () => {
+  await scim.user('gave@example.com');
+  const api = await scimClient(cardea, people);
+  const { status, body } = await api.post(
+    `${cardea.issuer}/api/admin/users`,
+    { email: 'Gave@example.com', name: 'Other' },
+    { 'content-type': 'application/json' },
+  );
+  expect([status, body.code]).toEqual([409, 'user.email_taken']);
+});
+
 describe('versions', () => {
   it('are told, asked for and demanded', async () => {
     const { id, meta } = await scim.user('versioned');
@@ -345,13 +357,13 @@ describe('versions', () => {
 });
 
 describe('races', () => {
-  it('of 32 creations of one user name one is made, and 31 are told', async () => {
-    const answers = await times(32, (at) =>
+  it('of 64 creations of one user name one is made, and 63 are told', async () => {
+    const answers = await times(64, (at) =>
       scim.post('/Users', { schemas: [USER], userName: at % 2 ? 'racer' : 'RACER' }),
     );
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
     const refused = answers.filter(({ status }) => status === 409);
-    expect(refused).toHaveLength(31);
+    expect(refused).toHaveLength(63);
     expect(refused.every(({ body }) => body.scimType === 'uniqueness')).toBe(true);
   });
 

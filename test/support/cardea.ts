@@ -77,6 +77,7 @@ const generous = Object.fromEntries(
     'letters_to_recipient',
     'letters_from_address',
     'codes',
+    'wrong_codes',
     'user_codes',
     'codes_by_letter',
     'sms_to_number',
@@ -179,9 +180,9 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     logs: output,
     env,
     pid: child.pid!,
-    databaseUrl: database.url,
+    databaseUrl: env.DATABASE_URL!,
     async sql(text, params) {
-      const client = new Client({ connectionString: database.url });
+      const client = new Client({ connectionString: env.DATABASE_URL! });
       await client.connect();
       try {
         return (await client.query(text, params)).rows;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Koa from 'koa';
 import { codesConfirmPage, codesSetupPage, recoveryLinkPage } from '../../src/account/codes-pages.ts';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from '../../src/account/email-pages.ts';
+import { linkedPage } from '../../src/account/linked-page.ts';
 import { invitationPage, organisationsPage } from '../../src/account/organisation-pages.ts';
 import * as own from '../../src/account/own-pages.ts';
 import * as account from '../../src/account/pages.ts';
@@ -19,6 +20,7 @@ import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
 import * as factor from '../../src/signin/factor-pages.ts';
 import * as signin from '../../src/signin/pages.ts';
+import { joinPage, linkPage, providerButtons } from '../../src/signin/provider-pages.ts';
 import { preferencesOf } from '../../src/users/index.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
@@ -75,7 +77,52 @@ const appSetup = {
 const codes = Array.from({ length: 10 }, (_, n) => `k7mzp-4dhq${n}`);
 const device = { id: 'd', browser: 'Firefox', system: 'Linux', ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348' };
 
+const kinds = ['google', 'microsoft', 'apple', 'github', 'gitlab', 'discord', 'facebook', 'linkedin', 'oidc'] as const;
+const everyProvider = kinds.map((kind) => ({ id: kind, kind, name: kind === 'oidc' ? long : kind, logo: undefined }));
+const buttons = providerButtons(uid, everyProvider);
+const twoButtons = providerButtons(uid, [
+  { id: 'google', kind: 'google', name: 'Google', logo: undefined },
+  { id: 'acme', kind: 'oidc', name: 'Acme', logo: undefined },
+]);
+
 const models: Record<string, { page: string }> = {
+  'identifier-providers': { ...signin.identifierPage({ ...base, registration: true }), ...buttons },
+  'identifier-provider-refused': {
+    ...signin.identifierPage({
+      ...base,
+      registration: true,
+      problems: [{ code: 'federation.unreachable', params: { provider: 'Acme' } }],
+    }),
+    ...twoButtons,
+  },
+  'password-linking': {
+    ...signin.passwordPage({ ...base, identifier: email, linking: 'GitHub' }),
+    ...twoButtons,
+  },
+  'register-providers': { ...signin.registerPage({ ...base, minLength }), ...twoButtons },
+  'ways-providers': { ...signin.waysPage({ ...base, identifier: email, passkey: false }), ...twoButtons },
+  join: joinPage({
+    ...base,
+    provider: 'GitHub',
+    email,
+    fields: [
+      { name: 'given_name', required: true },
+      { name: 'family_name', required: false },
+    ],
+    custom: [],
+    terms: 'https://acme.example/terms',
+    values: { given_name: 'Ada' },
+    problems: [{ field: 'terms', code: 'terms.not_accepted' }],
+  }),
+  'join-plain': joinPage({
+    uid,
+    provider: long,
+    email: undefined,
+    fields: [{ name: 'name', required: true }],
+    custom: [],
+  }),
+  link: linkPage({ ...base, provider: 'GitHub', theirs: 'ada', ours: email }),
+  'link-long': linkPage({ ...base, provider: long, theirs: '', ours: long }),
   identifier: signin.identifierPage({ ...base, registration: true }),
   'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
   'identifier-refused': signin.identifierPage({
@@ -205,6 +252,7 @@ const models: Record<string, { page: string }> = {
     advised: true,
     sessions: 2,
     applications: 0,
+    notices: [],
   }),
   'own-overview-long': own.overviewPage({
     name: long,
@@ -213,6 +261,10 @@ const models: Record<string, { page: string }> = {
     advised: false,
     sessions: 1,
     applications: 12,
+    notices: [
+      { what: 'new-device', at: new Date('2026-11-21T02:04:00Z') },
+      { what: 'recovery-link-issued', at: new Date('2026-11-19T22:40:00Z') },
+    ],
   }),
   'own-profile': profilePage({
     email,
@@ -245,6 +297,7 @@ const models: Record<string, { page: string }> = {
   }),
   'email-link': emailLinkPage({ state: 'ask', token: 't', address: long }),
   'email-link-elsewhere': emailLinkPage({ state: 'elsewhere' }),
+  'email-link-expired': emailLinkPage({ state: 'expired' }),
   'email-undo': emailUndoPage({ state: 'ask', token: 't', address: long, when }),
   'email-undo-done': emailUndoPage({ state: 'done' }),
   'email-undo-expired': emailUndoPage({ state: 'expired' }),
@@ -294,6 +347,7 @@ const models: Record<string, { page: string }> = {
       { kind: 'sms', since: when, usedAt: when, destination: '+442079460018' },
     ],
     passkeys: 2,
+    linked: 1,
     mayRemove: true,
     done: 'totp_added',
   }),
@@ -325,6 +379,20 @@ const models: Record<string, { page: string }> = {
   'recovery-link-waiting': recoveryLinkPage({ state: 'waiting', token: 't', worksFrom: when }),
   'recovery-link-done': recoveryLinkPage({ state: 'done' }),
   'recovery-link-expired': recoveryLinkPage({ state: 'expired' }),
+  'own-linked': linkedPage({
+    linked: [
+      { id: '1', name: 'GitHub', enabled: true, label: email, linkedAt: when, lastUsedAt: when },
+      { id: '2', name: long, enabled: false, label: long, linkedAt: when, lastUsedAt: undefined },
+    ],
+    providers: everyProvider,
+    done: 'linked',
+  }),
+  'own-linked-none': linkedPage({
+    linked: [],
+    providers: everyProvider.slice(0, 1),
+    problem: { code: 'federation.last_way_in' },
+  }),
+  'own-linked-bare': linkedPage({ linked: [], providers: [] }),
   'own-totp': own.totpPage({ setup: appSetup, problems: [{ field: 'code', code: 'totp.setup_expired' }] }),
   'own-codes': own.codesPage({ codes }),
   'own-sessions': own.sessionsPage({
@@ -361,6 +429,18 @@ const models: Record<string, { page: string }> = {
 
   'account-verify': account.verifyConfirmPage({ state: 'ask', token: 't', address: email }),
   'account-verify-plain': account.verifyConfirmPage({ state: 'ask', token: 't' }),
+  'account-verify-elsewhere': account.verifyConfirmPage({ state: 'ask', token: 't', address: long, asks: 'password' }),
+  'account-verify-elsewhere-refused': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'password', min: 8 },
+    problems: [{ field: 'current', code: 'password.registered_wrong' }],
+  }),
+  'account-verify-elsewhere-new-refused': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'password', min: 8 },
+    problems: [{ field: 'password', code: 'password.common' }],
+  }),
+  'account-verify-elsewhere-new': account.verifyConfirmPage({
+    ...{ state: 'ask', token: 't', address: email, asks: 'new-password', min: 8 },
+  }),
   'account-verify-done': account.verifyConfirmPage({ state: 'done', next: '/signin/x' }),
   'account-verify-expired': account.verifyConfirmPage({ state: 'expired' }),
   'account-verify-expired-known': account.verifyConfirmPage({ state: 'expired', token: 't' }),
@@ -481,7 +561,7 @@ const models: Record<string, { page: string }> = {
 
   mailbox: mailbox.mailboxPage({
     letters: [
-      { id: '2', to: email, subject: '482913 is your code for Acme', sentAt: new Date('2026-11-21T02:04:00Z') },
+      { id: '2', to: email, subject: '48291301 is your code for Acme', sentAt: new Date('2026-11-21T02:04:00Z') },
       { id: '1', to: long, subject: 'Choose a new password', sentAt: new Date('2026-11-20T17:40:00Z') },
     ],
   }),
@@ -489,9 +569,9 @@ const models: Record<string, { page: string }> = {
   'mailbox-letter': mailbox.letterPage({
     id: '2',
     to: email,
-    subject: '482913 is your code for Acme',
+    subject: '48291301 is your code for Acme',
     sentAt: new Date('2026-11-21T02:04:00Z'),
-    text: 'Confirm your address\n\n482 913\n\nhttps://id.acme.example/account/verify?token=abc\n',
+    text: 'Confirm your address\n\n4829 1301\n\nhttps://id.acme.example/account/verify?token=abc\n',
   }),
 };
 
@@ -499,9 +579,9 @@ export const exhibits: Exhibit[] = Object.entries(models).map(([name, model]) =>
 
 /** The letters with what their senders put in. */
 export const letters: Record<string, Params> = {
-  'verify-address': { code: '482913', link: 'https://id.acme.example/account/verify?token=a&x=1', minutes: 15 },
+  'verify-address': { code: '48291301', link: 'https://id.acme.example/account/verify?token=a&x=1', minutes: 15 },
   'account-exists': { link: 'https://id.acme.example/account/forgot' },
-  'reset-password': { code: '118204', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
+  'reset-password': { code: '11820447', link: 'https://id.acme.example/account/reset?token=abc', minutes: 30 },
   'password-changed': { when: new Date('2026-11-21T02:04:00Z'), link: 'https://id.acme.example/account/forgot' },
   'organisation-invitation': {
     place: 'Globex Corporation',
@@ -521,8 +601,12 @@ export const letters: Record<string, Params> = {
     device: 'Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0',
     link: 'https://id.acme.example/account/not-me?token=abc',
   },
-  'change-address': { code: '118204', link: 'https://id.acme.example/account/email/confirm?token=abc', minutes: 1440 },
-  'signin-code': { code: '118204', minutes: 10, ip: '203.0.113.7', device: 'Firefox, Linux' },
+  'change-address': {
+    code: '11820447',
+    link: 'https://id.acme.example/account/email/confirm?token=abc',
+    minutes: 1440,
+  },
+  'signin-code': { code: '11820447', minutes: 10, ip: '203.0.113.7', device: 'Firefox, Linux' },
   'address-taken': { link: 'https://id.acme.example/account/forgot' },
   'address-changed': { when, link: 'https://id.acme.example/account/email/undo?token=abc', minutes: 20_160 },
   welcome: { link: 'https://id.acme.example/' },

@@ -61,6 +61,7 @@ export function historyRoutes(ports: ApiPorts): Route[] {
     const records = await events.history({
       subject,
       limit: limit + 1,
+      mayLag: true,
       ...(type !== undefined && { type: type as EventType }),
       ...(before !== undefined && { before }),
     });

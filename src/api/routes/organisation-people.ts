@@ -7,19 +7,33 @@ import {
   type OrganisationDomain,
   type OrganisationMember,
 } from '../../users/index.ts';
+import type { Caller } from '../bearer.ts';
 import { invalid } from '../checks.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { byId, id, moment, pageOf, paging, shown, text } from '../schemas.ts';
+import { createOrganisationAccess, forManagers, managerRefusals } from './organisation-access.ts';
 
 const section = 'Organisations';
 
 const member = z
-  .strictObject({ id: id(), joined_at: moment(), roles: z.array(z.string()).describe('Names of roles in it') })
+  .strictObject({
+    id: id(),
+    name: z.string().nullable(),
+    email: z.string().nullable(),
+    joined_at: moment(),
+    roles: z.array(z.string()).describe('Names of roles in it'),
+  })
   .meta({ id: 'OrganisationMember' });
 const invitation = z
-  .strictObject({ id: id(), email: z.string(), created_at: moment(), expires_at: moment() })
+  .strictObject({
+    id: id(),
+    email: z.string(),
+    invited_by: id().nullable(),
+    created_at: moment(),
+    expires_at: moment(),
+  })
   .meta({ id: 'Invitation' });
 const domain = z
   .strictObject({
@@ -32,12 +46,12 @@ const domain = z
   })
   .meta({ id: 'OrganisationDomain' });
 
-const showMember = ({ accountId, joinedAt, roles }: OrganisationMember) => ({
-  ...{ id: accountId, roles },
+const showMember = ({ accountId, name, email, joinedAt, roles }: OrganisationMember) => ({
+  ...{ id: accountId, name: shown.text(name), email: shown.text(email), roles },
   joined_at: joinedAt.toISOString(),
 });
-const showInvitation = ({ id, email, createdAt, expiresAt }: Invitation) => ({
-  ...{ id, email },
+const showInvitation = ({ id, email, invitedBy, createdAt, expiresAt }: Invitation) => ({
+  ...{ id, email, invited_by: shown.text(invitedBy) },
   created_at: createdAt.toISOString(),
   expires_at: expiresAt.toISOString(),
 });
@@ -56,12 +70,12 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
   const { organisations, roles, present, db } = ports;
   const { members, invitations, domains } = organisations;
   const cursors = createCursors(ports);
-  const writes = { section, scopes: ['directory.write'] } as const;
-  const reads = { section, scopes: ['directory.read'] } as const;
+  const writes = { section, scopes: ['directory.write'], ...forManagers } as const;
+  const reads = { section, scopes: ['directory.read'], ...forManagers } as const;
   const at = '/admin/organisations/{id}';
-  const demand = async (id: string) => {
-    if (!(await organisations.find(id))) throw new Refusal('organisation.unknown', { kind: 'missing' });
-  };
+  const access = createOrganisationAccess(ports);
+  const mayRead = (caller: Caller, id: string) => access.demand(caller, id, 'directory.read');
+  const mayWrite = (caller: Caller, id: string) => access.demand(caller, id, 'directory.write');
   const idsOf = async (names: readonly string[]): Promise<string[]> => {
     try {
       return await roles.idsOf(names);
@@ -85,9 +99,9 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       params: byId,
       query: z.strictObject(paging),
       answer: pageOf(member),
-      refusals: ['organisation.unknown', 'cursor.invalid'],
+      refusals: [...managerRefusals, 'cursor.invalid'],
       async handle({ params, query: { limit, cursor }, caller }) {
-        await demand(params.id);
+        await mayRead(caller, params.id);
         const pages = cursors(caller, ['organisation', params.id]);
         const after = pages.after<string>(cursor);
         const rows = await members.list(params.id, { limit: limit + 1, ...(after !== undefined && { after }) });
@@ -98,15 +112,21 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       method: 'PUT',
       path: `${at}/members/{person}`,
       ...{ ...writes, summary: 'Make a person a member' },
-      details: 'Or give a member other roles: these and no others. Without roles those of a member stay.',
+      details:
+        'Or give a member other roles: these and no others. Without roles those of a member stay. Who manages it invites others, and gives and takes no role that may do more than they may there.',
       params: byId.extend({ person: id() }),
       body: z.strictObject({ roles: roleNames }).optional(),
       answer: member,
       status: [200, 201],
-      refusals: ['organisation.unknown', 'user.unknown'],
-      async handle({ params: { id, person }, body, by }) {
+      refusals: [...managerRefusals, 'organisation.member_unknown', 'user.unknown', 'role.not_held'],
+      async handle({ params: { id, person }, body, by, caller }) {
         const wanted = await idsOf(body?.roles ?? []);
         return db.transact(async () => {
+          await mayWrite(caller, id);
+          const before = await members.find(id, person);
+          if (!before && access.isManager(caller, 'directory.write'))
+            throw new Refusal('organisation.member_unknown', { kind: 'missing' });
+          if (body?.roles) await access.demandMayGive(caller, id, before?.roles ?? [], body.roles);
           const isNew = await members.add(id, person, by, wanted);
           if (!isNew && body?.roles) await members.setRoles(id, person, wanted, by);
           return { body: showMember((await members.find(id, person))!), status: isNew ? 201 : 200 };
@@ -118,13 +138,17 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       path: `${at}/members/{person}`,
       ...{ ...writes, summary: 'End a membership' },
       params: byId.extend({ person: id() }),
-      refusals: ['organisation.unknown', 'organisation.member_unknown'],
-      async handle({ params: { id, person }, by }) {
-        await demand(id);
-        if (!(await members.remove(id, person, by)))
-          throw new Refusal('organisation.member_unknown', { kind: 'missing' });
-        return {};
-      },
+      details: 'What applications hold for the person in this organisation is dead at its next use.',
+      refusals: [...managerRefusals, 'organisation.member_unknown', 'role.not_held'],
+      handle: ({ params: { id, person }, by, caller }) =>
+        db.transact(async () => {
+          await mayWrite(caller, id);
+          const before = await members.find(id, person);
+          if (!before) throw new Refusal('organisation.member_unknown', { kind: 'missing' });
+          await access.demandMayGive(caller, id, before.roles, []);
+          await members.remove(id, person, by);
+          return {};
+        }),
     }),
     route({
       method: 'GET',
@@ -133,9 +157,9 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       details: 'Those not accepted yet, expired ones too.',
       params: byId,
       answer: z.strictObject({ items: z.array(invitation) }),
-      refusals: ['organisation.unknown'],
-      async handle({ params }) {
-        await demand(params.id);
+      refusals: managerRefusals,
+      async handle({ params, caller }) {
+        await mayRead(caller, params.id);
         return { body: { items: (await invitations.list(params.id)).map(showInvitation) } };
       },
     }),
@@ -148,8 +172,10 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       body: z.strictObject({ email: z.string().min(3).max(254), roles: roleNames, locale: text(35).optional() }),
       answer: invitation,
       status: [201],
-      refusals: ['organisation.unknown', 'user.email_malformed', 'mail.too_many'],
-      async handle({ params, body: { email, roles = [], locale }, by, ctx }) {
+      refusals: [...managerRefusals, 'user.email_malformed', 'role.not_held', 'invitation.too_many', 'mail.too_many'],
+      async handle({ params, body: { email, roles = [], locale }, by, ctx, caller }) {
+        await mayWrite(caller, params.id);
+        await access.demandMayGive(caller, params.id, [], roles);
         const input = { organisationId: params.id, email, roles: await idsOf(roles) };
         const made = await invitations.invite({ ...input, locale: locale ?? present.locale(ctx) }, by);
         return { body: showInvitation(made), status: 201 };
@@ -160,8 +186,9 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       path: `${at}/invitations/{invitation}`,
       ...{ ...writes, summary: 'Withdraw an invitation' },
       params: byId.extend({ invitation: id() }),
-      refusals: ['invitation.unknown'],
-      async handle({ params, by }) {
+      refusals: [...managerRefusals, 'invitation.unknown'],
+      async handle({ params, by, caller }) {
+        await mayWrite(caller, params.id);
         if (!(await invitations.withdraw(params.id, params.invitation, by)))
           throw new Refusal('invitation.unknown', { kind: 'missing' });
         return {};
@@ -173,9 +200,9 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       ...{ ...reads, summary: 'List the domains of an organisation' },
       params: byId,
       answer: z.strictObject({ items: z.array(domain) }),
-      refusals: ['organisation.unknown'],
-      async handle({ params }) {
-        await demand(params.id);
+      refusals: managerRefusals,
+      async handle({ params, caller }) {
+        await mayRead(caller, params.id);
         return { body: { items: (await domains.list(params.id)).map(showDomain) } };
       },
     }),
@@ -186,8 +213,11 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       details: 'It counts for nothing until it is proved by the TXT record of the answer.',
       params: byDomain,
       answer: domain,
-      refusals: ['organisation.unknown', 'domain.malformed', 'domain.too_many'],
-      handle: async ({ params, by }) => ({ body: showDomain(await domains.claim(params.id, params.domain, by)) }),
+      refusals: [...managerRefusals, 'domain.malformed', 'domain.too_many'],
+      async handle({ params, by, caller }) {
+        await mayWrite(caller, params.id);
+        return { body: showDomain(await domains.claim(params.id, params.domain, by)) };
+      },
     }),
     route({
       method: 'POST',
@@ -196,13 +226,16 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       details: 'Looks for the TXT record now. It is looked at again every day.',
       params: byDomain,
       answer: domain,
-      refusals: ['domain.unknown', 'domain.unproved', 'domain.taken', 'domain.unreachable'],
-      handle: async ({ params, by }) => ({ body: showDomain(await domains.prove(params.id, params.domain, by)) }),
+      refusals: [...managerRefusals, 'domain.unknown', 'domain.unproved', 'domain.taken', 'domain.unreachable'],
+      async handle({ params, by, caller }) {
+        await mayWrite(caller, params.id);
+        return { body: showDomain(await domains.prove(params.id, params.domain, by)) };
+      },
     }),
     route({
       method: 'POST',
       path: `${at}/domains/{domain}/vouch`,
-      ...{ ...writes, summary: 'Vouch for a domain', dangerous: true, inPerson: true },
+      ...{ section, scopes: ['directory.write'], summary: 'Vouch for a domain', dangerous: true, inPerson: true },
       details:
         'Takes your word in place of the record: whoever has an address there signs in as the organisation says.',
       params: byDomain,
@@ -219,8 +252,9 @@ export function organisationPeopleRoutes(ports: ApiPorts): Route[] {
       path: `${at}/domains/{domain}`,
       ...{ ...writes, summary: 'Give up a domain' },
       params: byDomain,
-      refusals: ['domain.unknown'],
-      async handle({ params, by }) {
+      refusals: [...managerRefusals, 'domain.unknown'],
+      async handle({ params, by, caller }) {
+        await mayWrite(caller, params.id);
         if (!(await domains.remove(params.id, params.domain, by)))
           throw new Refusal('domain.unknown', { kind: 'missing' });
         return {};

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { Refusal } from '../../platform/index.ts';
 import { type Organisation, organisationName, policySchema } from '../../users/index.ts';
 import { etagOf } from '../conditions.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { byId, id, moment, pageOf, paging, text } from '../schemas.ts';
+import { createOrganisationAccess, demandManagersOwn, forManagers, managerRefusals } from './organisation-access.ts';
 
 const section = 'Organisations';
 
@@ -40,6 +40,7 @@ const change = z
 export function organisationRoutes(ports: ApiPorts): Route[] {
   const { organisations } = ports;
   const cursors = createCursors(ports);
+  const access = createOrganisationAccess(ports);
   const writes = { section, scopes: ['directory.write'] } as const;
   const reads = { section, scopes: ['directory.read'] } as const;
 
@@ -78,29 +79,29 @@ export function organisationRoutes(ports: ApiPorts): Route[] {
     route({
       method: 'GET',
       path: '/admin/organisations/{id}',
-      ...{ ...reads, summary: 'Read an organisation' },
+      ...{ ...reads, ...forManagers, summary: 'Read an organisation' },
       params: byId,
       answer: organisation,
-      refusals: ['organisation.unknown'],
-      async handle({ params }) {
-        const found = await organisations.find(params.id);
-        if (!found) throw new Refusal('organisation.unknown', { kind: 'missing' });
-        return reply(found);
-      },
+      refusals: managerRefusals,
+      handle: async ({ params, caller }) => reply(await access.demand(caller, params.id, 'directory.read')),
     }),
     route({
       method: 'PATCH',
       path: '/admin/organisations/{id}',
-      ...{ ...writes, summary: 'Change an organisation' },
+      ...{ ...writes, ...forManagers, summary: 'Change an organisation' },
+      details: 'Who manages it changes what people call it and how they sign in, not its name and its providers.',
       params: byId,
       body: change,
       answer: organisation,
       ifMatch: 'honoured',
-      refusals: ['organisation.unknown', 'organisation.exists', 'organisation.malformed'],
-      handle: ({ params, body: { name, display_name, policy }, by, demandMatch }) =>
+      refusals: [...managerRefusals, 'organisation.exists', 'organisation.malformed'],
+      handle: ({ params, body: { name, display_name, policy }, by, demandMatch, caller }) =>
         ports.db.transact(async () => {
+          await access.demand(caller, params.id, 'directory.write');
           // Locks it: what it was before is compared with nobody in between.
-          demandMatch((await organisations.update(params.id, {}, by)).version);
+          const before = await organisations.update(params.id, {}, by);
+          demandMatch(before.version);
+          if (access.isManager(caller, 'directory.write')) demandManagersOwn(before, { name, policy });
           return reply(await organisations.update(params.id, { name, displayName: display_name, policy }, by));
         }),
     }),

@@ -34,7 +34,7 @@ type Written = Parameters<typeof writeClaims>[1];
 
 /** People one by one: read, changed, stopped and let go on. */
 export function peopleRoutes(ports: ApiPorts): Route[] {
-  const { users, events, fields, db, clock } = ports;
+  const { users, events, emailChanges, fields, db, clock } = ports;
 
   const found = async (id: string): Promise<User> => {
     const user = await users.byId(id);
@@ -57,6 +57,7 @@ export function peopleRoutes(ports: ApiPorts): Route[] {
     const { caller, by } = asked;
     const before = await found(id);
     asked.demandMatch(before.version);
+    const formerly = before.isEmailVerified() ? before.email : undefined;
     const shape = own ? ownWritable : writable;
     if (how === 'replace') demandAsIs(show(before), body, shape);
     const given = { ...asOf(caller, own), at: own ? ('profile' as const) : ('api' as const) };
@@ -76,7 +77,11 @@ export function peopleRoutes(ports: ApiPorts): Route[] {
         writeClaims(user, written);
         if (attributes) user.attributes = merged(user.attributes ?? {}, attributes);
       });
-      if (changedAddress) await events.record({ type: 'user.email_changed', ...by, subject: id });
+      if (changedAddress) {
+        await events.record({ type: 'user.email_changed', ...by, subject: id });
+        // Whoever read the letters there until now must hear of it, and can take it back.
+        if (formerly && !user.isStopped()) await emailChanges.tellFormer({ user, before: formerly, locale: 'en' });
+      }
       return reply(user, caller, own);
     });
   };

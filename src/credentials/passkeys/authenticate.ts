@@ -17,7 +17,7 @@ const methodsOf = ({ syncable }: Pick<StoredPasskey, 'syncable'>) => [syncable ?
 export function createAuthenticate(
   ports: PasskeyPorts & { store: PasskeyStore; challenges: ReturnType<typeof createChallenges> },
 ): Passkeys['authenticate'] {
-  const { db, clock, events, limits, budgets, log, store, challenges, settings } = ports;
+  const { db, clock, events, limits, budgets, log, users, tell, store, challenges, settings } = ports;
 
   const verify = async (posted: string, scope: string) => {
     const { response, challenge } = readSigned(posted);
@@ -53,7 +53,7 @@ export function createAuthenticate(
     return { passkey, info: verified.authenticationInfo };
   };
 
-  return async ({ response, scope, ip }) => {
+  return async ({ response, scope, ip, userAgent }) => {
     const counted = await limits.take(budgets.signinAddress, addressKey(ip));
     if (!counted.allowed) {
       await limits.giveBack(budgets.signinAddress, addressKey(ip));
@@ -85,6 +85,9 @@ export function createAuthenticate(
           subject: userId,
           data: { kind: 'passkey', credential: id, counted: info.newCounter, before },
         });
+        // Once: an authenticator that does not count would have a letter sent at each sign-in.
+        const user = passkey.copySuspectedAt ? undefined : await users.byId(userId);
+        if (user) await tell(user, 'passkey-copied', { ip, userAgent, locale: 'en' });
       }
       await events.record({
         type: 'credential.used',

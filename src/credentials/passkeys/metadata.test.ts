@@ -74,6 +74,7 @@ async function register(metadata: string, chain: readonly Certificate[], more: {
     fleeting: { take: async () => ({ for: 'create', userId }) } as never,
     tell: async () => {},
     hasOtherWayIn: async () => true,
+    mustHaveAnother: async () => false,
     settings: {
       ...{ rpId: 'localhost', rpName: 'x', origins: ['http://localhost:3000'], allowedAaguids: [] },
       ...{ metadata, metadataRoot: more.root ?? join(dir, 'root.pem') },

@@ -185,6 +185,12 @@ it('a counter that goes backwards is written down, and only with a right signatu
     counted: 5,
     before: 7,
   });
+  // The owner is told, once: one that does not count would have a letter sent at each sign-in.
+  const letters = () => room.letters.filter(({ params }) => (params as { what?: string }).what === 'passkey-copied');
+  const sent = letters().length;
+  expect(letters().at(-1)).toMatchObject({ to: user.email, letter: 'security-notice' });
+  expect(await use(5)).toBe('accepted');
+  expect(letters()).toHaveLength(sent);
 });
 
 it('the last way in stays, also when two are removed at once', async () => {
@@ -199,6 +205,24 @@ it('the last way in stays, also when two are removed at once', async () => {
   expect((await Promise.all([remove(passkey.id), remove(id)])).sort()).toEqual(['accepted', 'passkey.last']);
   const { user: stranger } = await person();
   expect(await codeOf(room.passkeys.remove({ userId: stranger.id, id, from }))).toBe('passkey.missing');
+});
+
+it('stays where it is the second factor of who must have two', async () => {
+  const { user, passkey } = await person();
+  await room.passwords.set(user.id, 'seven quiet otters read maps');
+  const remove = (mustHaveAnother: boolean) =>
+    codeOf(
+      createPasskeys({
+        ...room,
+        log: { warn: () => {} } as never,
+        fleeting: {} as never,
+        tell: async () => {},
+        hasOtherWayIn: async () => true,
+        mustHaveAnother: async () => mustHaveAnother,
+        settings: { rpId: 'localhost', rpName: 'x', origins: [], allowedAaguids: [] },
+      }).remove({ userId: user.id, id: passkey.id, from }),
+    );
+  expect([await remove(true), await remove(false)]).toEqual(['passkey.required', 'accepted']);
 });
 
 it('is called what its owner calls it', async () => {
@@ -220,6 +244,7 @@ it('other origins of the house and an allow-list of kinds are the operator’s',
       fleeting: { take: async () => open } as never,
       tell: async () => {},
       hasOtherWayIn: async () => true,
+      mustHaveAnother: async () => false,
       settings: { rpId: 'localhost', rpName: 'x', ...settings },
     });
     const response = authenticator().create('any', { at: 'https://shop.example' });

@@ -12,7 +12,7 @@ const longestName = 60;
 const webauthn = () => import('@simplewebauthn/server');
 
 export function createPasskeys(ports: PasskeyPorts): Passkeys {
-  const { db, events, users, settings, tell, hasOtherWayIn } = ports;
+  const { db, events, users, settings, tell, hasOtherWayIn, mustHaveAnother } = ports;
   const store = createPasskeyStore(ports);
   const challenges = createChallenges(ports);
   const parts = { ...ports, store, challenges };
@@ -91,7 +91,10 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
       await db.transact(async () => {
         const own = await store.lockOf(userId);
         if (!own.some((passkey) => passkey.id === id)) throw missing();
-        if (own.length === 1 && !(await hasOtherWayIn(userId))) throw new Refusal('passkey.last', { kind: 'conflict' });
+        if (own.length === 1) {
+          if (!(await hasOtherWayIn(userId))) throw new Refusal('passkey.last', { kind: 'conflict' });
+          if (await mustHaveAnother(userId)) throw new Refusal('passkey.required', { kind: 'conflict' });
+        }
         await store.remove(id);
         await events.record({
           type: 'credential.removed',

@@ -70,13 +70,15 @@ export interface Passkeys {
     response: string;
     scope: string;
     ip: string;
+    userAgent?: string | undefined;
   }): Promise<{ userId: string; methods: string[]; passkey: Passkey }>;
   /** Oldest first. */
   list(userId: string): Promise<Passkey[]>;
   has(userId: string): Promise<boolean>;
   /** @throws Refusal `passkey.name_refused` (invalid), `passkey.missing` (missing) */
   rename(input: { userId: string; id: string; name: string; from: From }): Promise<void>;
-  /** Tells the owner by letter. @throws Refusal `passkey.last` (conflict) when nothing else would get the person in, `passkey.missing` (missing) */
+  /** Tells the owner by letter. @throws Refusal `passkey.last` (conflict) when nothing else would get the person in, `passkey.required` (conflict)
+   * when they must have two factors and this is the second, `passkey.missing` (missing) */
   remove(input: { userId: string; id: string; from: From }): Promise<void>;
 }
 
@@ -94,6 +96,8 @@ export interface PasskeyPorts {
   tell: Notices['tell'];
   /** Whether the person could sign in without any passkey. */
   hasOtherWayIn(userId: string): Promise<boolean>;
+  /** Whether the person must have two factors and has no second one but passkeys. */
+  mustHaveAnother(userId: string): Promise<boolean>;
 }
 
 /** ES256, EdDSA, RS256: what every authenticator speaks one of. */

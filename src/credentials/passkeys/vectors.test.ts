@@ -274,6 +274,7 @@ const passkeysWith = (open: Challenge) =>
     fleeting: { take: async () => open } as never,
     tell: async () => {},
     hasOtherWayIn: async () => true,
+    mustHaveAnother: async () => false,
     settings: { rpId: 'example.org', rpName: 'x', origins: ['https://example.org'], allowedAaguids: [] },
   });
 

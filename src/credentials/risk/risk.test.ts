@@ -62,7 +62,7 @@ function judge(options: {
     settings: { speed: 1_000, failures: { points: 3, window: 3_600 }, ...options.settings, rules: options.rules },
   });
   const assess = (ip: string, knownDevice = true) => risk.assess({ userId: 'ada', ip, knownDevice });
-  return { assess, asked };
+  return { assess, asked, isNewPlace: (ip: string) => risk.isNewPlace({ userId: 'ada', ip }) };
 }
 const each: RiskRule[] = riskSignals.map((signal) => ({ name: signal, when: [signal], verdict: 'step_up' }));
 const signals = async (ip: string, more: Omit<Parameters<typeof judge>[0], 'rules'>, knownDevice = true) =>
@@ -84,6 +84,14 @@ describe('what is unusual', () => {
     // Another city, the same provider: by the table of networks it is the same network.
     expect(await signals('81.3.1.1', { past: home })).toEqual([]);
     expect(await signals('90.1.1.1', { past: home })).toEqual(['new_network', 'new_country']);
+  });
+
+  it('a country of which the owner is told is new, known, and not the very first', async () => {
+    const { isNewPlace } = judge({ past: home, rules: [] });
+    expect([await isNewPlace('90.1.1.1'), await isNewPlace('81.3.1.1')]).toEqual([true, false]);
+    expect(await judge({ rules: [] }).isNewPlace('90.1.1.1')).toBe(false);
+    const nowhere = judge({ past: home, rules: [], places: createPlaces({ log: silentLog }) });
+    expect([await nowhere.isNewPlace('90.1.1.1'), nowhere.asked]).toEqual([false, []]);
   });
 
   it('without tables is a new network by its prefix, and never a country or a speed', async () => {

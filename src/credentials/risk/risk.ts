@@ -40,6 +40,8 @@ export interface Assessment {
 export interface Risk {
   /** @param input.knownDevice somebody has signed in to this account in this browser before */
   assess(input: { userId: string; ip: string; knownDevice: boolean }): Promise<Assessment>;
+  /** Whether the person has not been in this country before, of which the owner is told; never without a table. */
+  isNewPlace(input: { userId: string; ip: string }): Promise<boolean>;
 }
 
 /** Successful sign-ins that are compared with. */
@@ -113,6 +115,14 @@ export function createRisk(deps: {
   };
 
   return {
+    async isNewPlace({ userId, ip }) {
+      const { country } = await places.of(ip);
+      if (country === undefined) return false;
+      const past = await events.history({ subject: userId, type: 'signin.succeeded', limit: memory });
+      const countries = await Promise.all(past.map(async (each) => (await placeOf(each.ip)).country));
+      return isNew(country, countries);
+    },
+
     async assess(input) {
       if (rules.length === 0) return allowed;
       const past =

@@ -106,6 +106,9 @@ export const schema = section('All settings', {
       .describe(
         'A copy that may be behind, for lists, searches and figures; never asked for what decides about access',
       ),
+    replica_lag: duration(1, 300).describe(
+      'How far behind that copy may be; one that is further behind or out of reach is not asked, and the first one is',
+    ),
     embedded: yes().describe('Whether the embedded PostgreSQL may be used; in production only when this says so'),
     connections: whole(2, 1_000).describe('The most connections of one process'),
     migrate: yes().describe(
@@ -342,6 +345,7 @@ export const schema = section('All settings', {
     letters_to_recipient: budget('Letters that anybody can have sent to a recipient'),
     letters_from_address: budget('The same, asked for from an address'),
     codes: budget('Codes and links tried from an address, right or wrong'),
+    wrong_codes: budget('Wrong codes of letters for an account, from everywhere'),
     user_codes: budget('Codes typed in on the page for devices, from an address'),
     codes_by_letter: budget('Codes for the second factor by letter, for an account'),
     sms_to_number: budget('Text messages to a number'),

@@ -5,6 +5,7 @@ import type { ClientBase, Pool } from 'pg';
 import type { Log } from '../log.ts';
 import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
+import { createReplica, type ReplicaSettings, type ReplicaState } from './replica.ts';
 import { traceStatements } from './traced.ts';
 
 export type { EntityManager };
@@ -26,6 +27,14 @@ export interface Db {
    * @param name prepares it once on each connection (outside transactions): for hot statements whose text never varies
    */
   query<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[], name?: string): Promise<Row[]>;
+  /**
+   * A plain statement whose answer may be some seconds old: for lists, searches and figures, never for what decides about
+   * access or is changed by what was read. Asked of the replica if there is one and it is well, else as `query`, as always
+   * in an open transaction.
+   */
+  late<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Undefined without a replica. */
+  replica(): ReplicaState | undefined;
   /** Waits for the advisory lock `name` and holds it until the open transaction ends. */
   lock(name: string): Promise<void>;
   readonly pool: Pool;
@@ -45,6 +54,7 @@ interface OpenTransaction {
  * @param options.connections most connections this process holds
  * @param options.answerWithin seconds in which the server must have answered a statement, else it counts as out of
  *   reach: a network that loses everything without a word would hold a request for ever. Not for migrations
+ * @param options.replica a copy for what may lag
  * @throws Refusal `store.unavailable` from every call while the server cannot be reached
  */
 export async function createDb(options: {
@@ -54,6 +64,7 @@ export async function createDb(options: {
   log: Log;
   connections?: number;
   answerWithin?: number;
+  replica?: ReplicaSettings | undefined;
 }): Promise<Db> {
   const orm = await MikroORM.init({
     clientUrl: options.url,
@@ -66,6 +77,14 @@ export async function createDb(options: {
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
   if (isTracing()) traceStatements(pool);
+  const replica =
+    options.replica &&
+    (await createReplica({
+      settings: options.replica,
+      primary: pool,
+      options: { ...poolOptions(options), max: options.connections ?? 20 },
+      log: options.log,
+    }));
   const open = new AsyncLocalStorage<OpenTransaction>();
 
   const runAfterCommit = async (works: OpenTransaction['afterCommit']) => {
@@ -121,11 +140,19 @@ export async function createDb(options: {
         return (await transaction.executeQuery<Row>(CompiledQuery.raw(sql, [...params]))).rows;
       });
     },
+    async late<Row>(sql: string, params: readonly unknown[] = []) {
+      const answer = replica && !open.getStore() ? await replica.query<Row>(sql, params) : undefined;
+      return answer ?? db.query<Row>(sql, params);
+    },
+    replica: () => replica?.state,
     async lock(name) {
       if (!open.getStore()) throw new Error('a lock needs an open transaction');
       await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
     },
-    close: () => orm.close(true),
+    async close() {
+      await replica?.close();
+      await orm.close(true);
+    },
   };
   return db;
 }

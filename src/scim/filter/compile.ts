@@ -2,6 +2,7 @@ import { bad } from '../faults.ts';
 import { type Attribute, named } from '../schema/attribute.ts';
 import { findPlace, type Place, type ResourceType } from '../schema/resource-type.ts';
 import type { Comparison, Filter, Value } from './ast.ts';
+import { partOf } from './match.ts';
 import { shown } from './parse.ts';
 
 /** Where the database keeps an attribute. */
@@ -65,9 +66,9 @@ export function compileFilter(filter: Filter, type: ResourceType, columns: Colum
 
   const inElement = (attribute: Attribute, part: Filter): string => {
     const resolve = (path: string): { attribute: Attribute; expression: Expression } => {
-      const sub = named(attribute.subAttributes ?? [], path);
+      const sub = partOf(attribute, path);
       if (!sub) throw bad('invalidFilter', `${attribute.name} has no part ${shown(path)}`);
-      return { attribute: sub, expression: elementPart(sub) };
+      return { attribute: sub, expression: sub === attribute ? elementItself : elementPart(sub) };
     };
     return logic(part, (leaf) => {
       if (leaf.kind === 'element') throw bad('invalidFilter', 'one [ ] cannot stand in another');
@@ -109,7 +110,7 @@ export function compileFilter(filter: Filter, type: ResourceType, columns: Colum
     const quick = columns.quick?.(meant, leaf.operator, leaf.value, add);
     if (quick) return quick;
     if (!attribute.multiValued) return compare(target, single(meant), leaf.operator, leaf.value, add);
-    const expression: Expression = meant.sub ? elementPart(target) : { sql: `(e #>> '{}')`, kind: 'text' };
+    const expression: Expression = meant.sub ? elementPart(target) : elementItself;
     return exists(attribute, compare(target, expression, leaf.operator, leaf.value, add));
   });
 }
@@ -128,6 +129,8 @@ function logic(filter: Filter, leaf: (leaf: Leaf) => string): string {
       return leaf(filter);
   }
 }
+
+const elementItself: Expression = { sql: `(e #>> '{}')`, kind: 'text' };
 
 /** A part of an element; the name is the schema's. */
 const elementPart = ({ name, type }: Attribute): Expression => {

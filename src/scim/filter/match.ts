@@ -18,14 +18,22 @@ export function matches(attribute: Attribute, filter: Filter, element: Json): bo
     case 'element':
       throw bad('invalidPath', 'one [ ] cannot stand in another');
     default: {
-      const sub = named(attribute.subAttributes ?? [], filter.path);
+      const sub = partOf(attribute, filter.path);
       if (!sub) throw bad('invalidPath', `${attribute.name} has no part ${shown(filter.path)}`);
-      const held = isObject(element) ? element[sub.name] : undefined;
+      const held = sub === attribute ? element : isObject(element) ? element[sub.name] : undefined;
       if (filter.kind === 'present') return held !== undefined && held !== null && held !== '';
       return compares(sub, held, filter.operator, filter.value);
     }
   }
 }
+
+/** `value` of what has no parts is the value itself. */
+export const partOf = (attribute: Attribute, name: string): Attribute | undefined =>
+  attribute.subAttributes
+    ? named(attribute.subAttributes, name)
+    : name.toLowerCase() === 'value'
+      ? attribute
+      : undefined;
 
 function compares(attribute: Attribute, held: Json | undefined, operator: Comparison, wanted: Value): boolean {
   if (attribute.type === 'boolean') {

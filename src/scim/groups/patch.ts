@@ -41,7 +41,7 @@ function stepsOf({ op, path, value }: PatchOperation): GroupStep[] {
   if (path === undefined) {
     if (!isObject(value)) throw bad('invalidValue', 'without a path the value is an object');
     // Okta tells the id along with the facts.
-    const parts = Object.entries(value).filter(([name]) => !['schemas', 'id'].includes(name.toLowerCase()));
+    const parts = Object.entries(value).filter(([name]) => !['schemas', 'id', 'meta'].includes(name.toLowerCase()));
     return parts.flatMap(([name, part]) => stepsOf({ op, path: name, value: part }));
   }
   const { path: plain, filter, sub } = parsePatchPath(path);

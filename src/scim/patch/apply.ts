@@ -4,7 +4,7 @@ import type { Filter } from '../filter/ast.ts';
 import { demanded, matches } from '../filter/match.ts';
 import { parsePatchPath, shown } from '../filter/parse.ts';
 import { type Attribute, isObject, type Json, type JsonObject, named } from '../schema/attribute.ts';
-import { readOne, readValue } from '../schema/read.ts';
+import { byReference, readOne, readValue } from '../schema/read.ts';
 import { findPlace, type Place, type ResourceType } from '../schema/resource-type.ts';
 import type { PatchOperation } from './request.ts';
 
@@ -31,12 +31,15 @@ export function applyPatch(
   return patched;
 }
 
+/** What senders tell along with what they change. */
+const told = new Set(['schemas', 'id', 'meta']);
+
 function applyOne(type: ResourceType, resource: JsonObject, operation: PatchOperation): void {
   const { op, path, value } = operation;
   if (path === undefined) {
     if (!isObject(value)) throw bad('invalidValue', 'without a path the value is an object');
     for (const [name, part] of Object.entries(value)) {
-      if (name.toLowerCase() === 'schemas') continue;
+      if (told.has(name.toLowerCase())) continue;
       applyOne(type, resource, { op, path: name, value: part });
     }
     return;
@@ -73,8 +76,9 @@ function applyToExtension(type: ResourceType, resource: JsonObject, { op, value 
     return;
   }
   if (!isObject(value)) throw bad('invalidValue', `${id} is not an object`);
-  for (const [name, part] of Object.entries(value))
-    applyOne(type, resource, { op, path: `${id}:${name}`, value: part });
+  for (const [name, part] of Object.entries(value)) {
+    if (!told.has(name.toLowerCase())) applyOne(type, resource, { op, path: `${id}:${name}`, value: part });
+  }
 }
 
 function refuseReadOnly({ attribute, sub }: Place, op: string, isElement: boolean): void {
@@ -98,7 +102,9 @@ function toSingle(holder: JsonObject, { attribute, sub }: Target, { op, value }:
   }
   if (sub) {
     const whole = { ...(holder[attribute.name] as JsonObject | undefined) };
+    if (sub.name === '$ref') delete whole.value;
     set(whole, sub, op === 'remove' ? undefined : readValue(sub, value, `${attribute.name}.${sub.name}`));
+    byReference(whole);
     set(holder, attribute, Object.keys(whole).length > 0 ? whole : undefined);
     return;
   }

@@ -1,4 +1,4 @@
-import { ScimFault } from '../faults.ts';
+import { bad, ScimFault } from '../faults.ts';
 import type { ScimGroups } from '../groups/groups.ts';
 import type { Reach } from '../ports.ts';
 import type { JsonObject } from '../schema/attribute.ts';
@@ -22,21 +22,42 @@ export function createRootSearch({ users, groups, pages }: { users: ScimUsers; g
     }
   };
 
+  /** A cursor of the whole is one of a kind, with the kind's letter before it. */
+  const byCursor = async (query: Query, cursor: string, counts: { people: number; sets: number }, reach: Reach) => {
+    const [kind, rest] = cursor === '' ? ['u', ''] : [cursor[0], cursor.slice(1)];
+    if (kind !== 'u' && kind !== 'g') throw bad('invalidCursor', 'the cursor is not one of ours');
+    const total = counts.people + counts.sets;
+    const rows: JsonObject[] = [];
+    if (kind === 'u' && counts.people > 0) {
+      const page = await users.list({ ...query, cursor: rest }, reach);
+      if (page.next !== undefined) return { rows: page.rows, total, next: `u${page.next}` };
+      rows.push(...page.rows);
+    }
+    const room = query.count - rows.length;
+    if (counts.sets === 0) return { rows, total };
+    if (room === 0) return { rows, total, next: 'g' };
+    const page = await groups.list({ ...query, count: room, cursor: kind === 'g' ? rest : '' }, reach);
+    rows.push(...page.rows);
+    return { rows, total, ...(page.next !== undefined && { next: `g${page.next}` }) };
+  };
+
   return async (query: Query, reach: Reach): Promise<Page<JsonObject>> => {
-    if (query.cursor !== undefined) throw new ScimFault(400, 'invalidCursor', 'pages of the whole go by startIndex');
     const faults: ScimFault[] = [];
     const userSource = await users.source(reach);
-    const people = await orNothing(() => pages.total(userSource, query), faults);
-    const sets = await orNothing(() => pages.total(groups.source(reach), query), faults);
+    const people = (await orNothing(() => pages.total(userSource, query), faults)) ?? 0;
+    const sets = (await orNothing(() => pages.total(groups.source(reach), query), faults)) ?? 0;
     if (faults.length === 2) throw faults[0]!;
-    const total = (people ?? 0) + (sets ?? 0);
+    if (query.cursor !== undefined) {
+      if (query.count === 0) throw bad('invalidCount', 'a page by cursor has at least one resource');
+      return byCursor(query, query.cursor, { people, sets }, reach);
+    }
     const rows: JsonObject[] = [];
-    if (people && query.startIndex <= people) rows.push(...(await users.list(query, reach)).rows);
+    if (query.startIndex <= people) rows.push(...(await users.list(query, reach)).rows);
     const room = query.count - rows.length;
-    if (sets && room > 0) {
-      const startIndex = Math.max(1, query.startIndex - (people ?? 0));
+    if (sets > 0 && room > 0) {
+      const startIndex = Math.max(1, query.startIndex - people);
       rows.push(...(await groups.list({ ...query, startIndex, count: room }, reach)).rows);
     }
-    return { rows, total, startIndex: query.startIndex };
+    return { rows, total: people + sets, startIndex: query.startIndex };
   };
 }

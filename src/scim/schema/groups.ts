@@ -14,9 +14,9 @@ export const coreGroup: Schema = {
       'People and groups in it',
       [
         string('value', 'Id of the user or group', { caseExact: true, mutability: 'immutable' }),
-        reference('$ref', 'Address of the user or group', {
+        reference('$ref', 'Address of the user or group; may stand for the id', {
           referenceTypes: ['User', 'Group'],
-          mutability: 'readOnly',
+          mutability: 'immutable',
         }),
         string('display', 'Name of the user or group', { mutability: 'readOnly' }),
         string('type', 'User or Group', { canonicalValues: ['User', 'Group'], mutability: 'immutable' }),

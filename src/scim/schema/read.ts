@@ -74,8 +74,10 @@ export function readOne(attribute: Attribute, value: Json | undefined, path = at
 
 function readComplex(attribute: Attribute, value: Json, path: string): JsonObject | undefined {
   const subs = attribute.subAttributes!;
-  const whole = isObject(value) ? value : named(subs, 'value') ? { value } : undefined;
-  if (!whole || Array.isArray(value)) throw bad('invalidValue', `${path} is not an object`);
+  // Entra tells a manager as a list of one.
+  const said = Array.isArray(value) && value.length === 1 ? value[0]! : value;
+  const whole = isObject(said) ? said : named(subs, 'value') ? { value: said } : undefined;
+  if (!whole || Array.isArray(said)) throw bad('invalidValue', `${path} is not an object`);
   const read: JsonObject = {};
   for (const [name, part] of Object.entries(whole)) {
     const sub = named(subs, name);
@@ -83,7 +85,15 @@ function readComplex(attribute: Attribute, value: Json, path: string): JsonObjec
     const one = readValue(sub, part, `${path}.${sub.name}`);
     if (one !== undefined) read[sub.name] = one;
   }
+  byReference(read);
   return Object.keys(read).length > 0 ? read : undefined;
+}
+
+/** Who is named by address alone is named by the id in it; the address itself we make anew at each answer. */
+export function byReference(element: JsonObject): void {
+  const { $ref } = element;
+  delete element.$ref;
+  if (typeof $ref === 'string') element.value ??= $ref.slice($ref.lastIndexOf('/') + 1);
 }
 
 /**

@@ -39,7 +39,8 @@ export const topAttributes = (type: ResourceType): Attribute[] => [...commonAttr
 
 /**
  * Finds what a name means (RFC 7644, section 3.10): `userName`, `name.givenName`, with the URN of its schema in front
- * or without, whatever the case. Senders also write an extension's URN alone, and a dot behind it for a colon.
+ * or without, whatever the case. Senders also write an extension's URN alone, a dot behind it for a colon, and
+ * an extension's attribute without its URN, which means it where the core has none of that name.
  * @returns undefined for what the schemas do not know; a place without attribute for an extension as a whole
  */
 export function findPlace(
@@ -57,7 +58,13 @@ export function findPlace(
     const found = inside(isExtension ? schema.attributes : topAttributes(type), rest.slice(1));
     return found && (isExtension ? { extension: schema, ...found } : found);
   }
-  return inside(topAttributes(type), path);
+  const found = inside(topAttributes(type), path);
+  if (found) return found;
+  for (const extension of type.extensions) {
+    const inExtension = inside(extension.attributes, path);
+    if (inExtension) return { extension, ...inExtension };
+  }
+  return undefined;
 }
 
 function inside(attributes: readonly Attribute[], path: string): Place | undefined {

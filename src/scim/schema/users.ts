@@ -125,7 +125,7 @@ export const enterpriseUser: Schema = {
     string('department', 'Department'),
     complex('manager', 'Whom the person reports to', [
       string('value', 'Id of that person here', { caseExact: true }),
-      reference('$ref', 'Address of that person here', { referenceTypes: ['User'], ...readOnly }),
+      reference('$ref', 'Address of that person here; may stand for the id', { referenceTypes: ['User'] }),
       string('displayName', 'Name of that person', readOnly),
     ]),
   ],

@@ -1,10 +1,10 @@
-import { comparesAs, emailKey, fieldExpression, isEmail, userNameKey } from '../../users/index.ts';
+import { comparesAs, emailKey, fieldExpression, isEmail, ownEmailKind, userNameKey } from '../../users/index.ts';
 import type { Columns, Expression } from '../filter/compile.ts';
 import type { Attribute } from '../schema/attribute.ts';
 import type { Place } from '../schema/resource-type.ts';
 import { cardeaSchema, enterpriseSchema } from '../schema/users.ts';
 import type { CustomFields } from './custom-fields.ts';
-import { plainLists, plainTexts } from './person.ts';
+import { addressParts, plainLists, plainTexts } from './person.ts';
 
 const text = (sql: string): Expression => ({ sql, kind: 'text' });
 const time = (sql: string): Expression => ({ sql, kind: 'timestamp' });
@@ -50,16 +50,35 @@ const cardea: Record<string, Expression> = {
   lastSignInAt: time('u.last_sign_in_at'),
 };
 
-/** The list a directory keeps, with what the account itself holds where there is none (see `writablePart`). */
-const kept = (name: string, held: string) =>
-  `jsonb_array_elements(coalesce(u.directory -> '${name}', case when ${held} is null then '[]'::jsonb
-     else jsonb_build_array(jsonb_build_object('value', ${held}, 'primary', true)) end)) as e`;
+/**
+ * The list a directory keeps with the account's own value in it as the account has it (see `mirrored` in represent.ts):
+ * what is told is what is found.
+ * @param held SQL of the account's own, null when there is none
+ * @param own SQL of the element that stands for it, made of `v`, the one that is kept
+ */
+const kept = (name: string, held: string, own: string, kind?: string) =>
+  `(select case when at = 1 then ${own} else v end as e
+      from (select v, row_number() over (order by (v ->> 'primary' = 'true') is not true,
+               ${kind ? `(lower(v ->> 'type') = '${kind}') is not true, ` : ''}n) as at
+              from jsonb_array_elements(case when ${held} is null or jsonb_array_length(u.directory -> '${name}') > 0
+                then u.directory -> '${name}' else '[{"primary": true}]' end) with ordinality as kept (v, n)) as ranked
+     where at > 1 or ${held} is not null) as ${name}`;
+const keptValues = (name: string, held: string, kind?: string) =>
+  kept(name, held, `v || jsonb_build_object('value', ${held})`, kind);
+
+const address = `(case when u.profile -> 'address' <> '{}' then u.profile -> 'address' end)`;
+const addressPart = ([name, claim]: [string, string]) => `'${name}', ${address} ->> '${claim}'`;
 
 const lists: Record<string, string> = {
-  emails: kept('emails', 'u.email'),
-  phoneNumbers: kept('phoneNumbers', `(u.profile ->> 'phone_number')`),
-  photos: kept('photos', `(u.profile ->> 'picture')`),
-  addresses: `jsonb_array_elements(coalesce(u.directory -> 'addresses', '[]'::jsonb)) as e`,
+  emails: keptValues('emails', 'u.email', ownEmailKind),
+  phoneNumbers: keptValues('phoneNumbers', `(u.profile ->> 'phone_number')`),
+  photos: keptValues('photos', `(u.profile ->> 'picture')`),
+  addresses: kept(
+    'addresses',
+    address,
+    `jsonb_strip_nulls(jsonb_build_object('type', v -> 'type', 'primary', coalesce(v -> 'primary', 'true'),
+       ${Object.entries(addressParts).map(addressPart).join(', ')}))`,
+  ),
   groups: `(select jsonb_build_object('value', g.id, 'display', g.display_name, 'type', 'direct') as e
      from group_member m join user_group g on g.id = m.group_id where m.member_id = u.id) as groups`,
   ...Object.fromEntries(plainLists.map((name) => [name, `jsonb_array_elements(u.directory -> '${name}') as e`])),

@@ -27,9 +27,11 @@ export function customFields(fields: readonly Field[]): CustomFields {
   const attributeOf = (name: string, field: Field): Attribute => {
     const make = makers[field.type as keyof typeof makers] ?? string;
     const words = Object.values(field.label)[0] ?? field.name;
+    const writable = mayWrite(field, { as: 'client', at: 'api' });
     return make(name, words, {
       multiValued: field.type === 'strings',
-      mutability: mayWrite(field, { as: 'client', at: 'api' }) ? 'readWrite' : 'readOnly',
+      required: writable && field.required,
+      mutability: writable ? 'readWrite' : 'readOnly',
       ...(field.options && { canonicalValues: field.options.map(({ value }) => value) }),
     });
   };

@@ -1,4 +1,4 @@
-import { emailKey, isEmail, isUserName, type UserProfile } from '../../users/index.ts';
+import { emailKey, isEmail, isUserName, ownEmailKind, ownValueAt, type UserProfile } from '../../users/index.ts';
 import { bad } from '../faults.ts';
 import type { JsonObject } from '../schema/attribute.ts';
 import { enterpriseSchema } from '../schema/users.ts';
@@ -35,7 +35,7 @@ export function factsOf(resource: JsonObject, before?: Pick<Person, 'profile' | 
   return {
     userName,
     externalId: text(resource.externalId),
-    email: text(primaryOf(emails)?.value),
+    email: text(ownOf(emails, ownEmailKind)?.value),
     name: text(resource.displayName) ?? text(name.formatted),
     givenName: text(name.givenName),
     familyName: text(name.familyName),
@@ -81,13 +81,14 @@ function otherParts(directory: Directory = {}): Directory {
   return Object.fromEntries(Object.entries(directory).filter(([name]) => !ours.has(name)));
 }
 
-const primaryOf = (list: JsonObject[]): JsonObject | undefined => list.find((element) => element.primary === true);
+const ownOf = (list: JsonObject[], kind?: string): JsonObject | undefined => list[ownValueAt(list, kind)];
 
-/** One is always the primary one: that which says so, else the first of the kind that is meant, else the first. */
+/** The account's own is told as the primary one, unless its sender says that it is not. */
 function withPrimary(list: JsonObject[], kind?: string): JsonObject[] {
-  if (list.length === 0 || primaryOf(list)) return list;
-  const chosen = list.find(({ type }) => kind !== undefined && String(type).toLowerCase() === kind) ?? list[0];
-  return list.map((element) => (element === chosen ? { ...element, primary: true } : element));
+  const own = ownOf(list, kind);
+  return list.map((element) =>
+    element === own && element.primary === undefined ? { ...element, primary: true } : element,
+  );
 }
 
 function emailsOf(resource: JsonObject): JsonObject[] {
@@ -95,7 +96,7 @@ function emailsOf(resource: JsonObject): JsonObject[] {
   for (const { value } of emails) {
     if (typeof value !== 'string' || !isEmail(value)) throw bad('invalidValue', 'emails has a malformed address');
   }
-  return withPrimary(emails, 'work');
+  return withPrimary(emails, ownEmailKind);
 }
 
 function profileOf(
@@ -104,9 +105,9 @@ function profileOf(
   before: UserProfile,
 ): UserProfile {
   const { phone_number_verified, ...rest } = before;
-  const phone = text(primaryOf(lists.phoneNumbers)?.value);
-  const picture = text(primaryOf(lists.photos)?.value);
-  const address = primaryOf(lists.addresses);
+  const phone = text(ownOf(lists.phoneNumbers)?.value);
+  const picture = text(ownOf(lists.photos)?.value);
+  const address = ownOf(lists.addresses);
   const isSamePhone = phone !== undefined && phone === before.phone_number;
   return withoutEmpty({
     ...rest,

@@ -1,4 +1,4 @@
-import type { Belonging } from '../../users/index.ts';
+import { type Belonging, ownEmailKind, ownValueAt } from '../../users/index.ts';
 import type { JsonObject } from '../schema/attribute.ts';
 import { cardeaSchema, enterpriseSchema, userSchema } from '../schema/users.ts';
 import type { CustomFields } from './custom-fields.ts';
@@ -32,6 +32,7 @@ export function writablePart(person: Person, fields: CustomFields): JsonObject {
     emails: mirrored(
       asList(directory.emails).map(({ key: _, ...email }) => email),
       person.email,
+      ownEmailKind,
     ),
     phoneNumbers: mirrored(asList(directory.phoneNumbers), profile.phone_number),
     photos: mirrored(asList(directory.photos), profile.picture),
@@ -42,23 +43,23 @@ export function writablePart(person: Person, fields: CustomFields): JsonObject {
   });
 }
 
-/** The list with its primary value as the account has it. */
-function mirrored(list: JsonObject[], held: string | null | undefined): JsonObject[] {
-  const at = list.findIndex((element) => element.primary === true);
+/** The list with the account's own value as the account has it. */
+function mirrored(list: JsonObject[], held: string | null | undefined, kind?: string): JsonObject[] {
+  const at = ownValueAt(list, kind);
   if (held == null) return list.filter((_, index) => index !== at);
-  if (at < 0) return [{ value: held, primary: true }, ...list];
+  if (at < 0) return [{ value: held, primary: true }];
   return list.map((element, index) => (index === at ? { ...element, value: held } : element));
 }
 
 function mirroredAddresses(list: JsonObject[], held: Record<string, string> | undefined): JsonObject[] {
-  const at = list.findIndex((element) => element.primary === true);
+  const at = ownValueAt(list);
   if (!held || Object.keys(held).length === 0) return list.filter((_, index) => index !== at);
   const parts = withoutEmpty(
     Object.fromEntries(Object.entries(addressParts).map(([ours, claim]) => [ours, held[claim]])),
   );
-  const { type } = list[at] ?? {};
-  const primary = { ...parts, ...(type !== undefined && { type }), primary: true };
-  return at < 0 ? [primary, ...list] : list.map((element, index) => (index === at ? primary : element));
+  const { type, primary = true } = list[at] ?? {};
+  const own = { ...parts, ...(type !== undefined && { type }), primary };
+  return at < 0 ? [own] : list.map((element, index) => (index === at ? own : element));
 }
 
 const time = (value: string | Date): string => new Date(value).toISOString();

@@ -24,7 +24,9 @@ export const identifierModel = async (
 /**
  * Who are you? Takes any address: whether it is known shows in nothing that follows.
  */
-export function createIdentifierStep(ports: Pick<SigninPorts, 'settings' | 'federation'>): StepHandler {
+export function createIdentifierStep(
+  ports: Pick<SigninPorts, 'settings' | 'federation' | 'organisations'>,
+): StepHandler {
   const page = (interaction: Interaction, more: object) => identifierModel(ports, interaction, more);
 
   return {
@@ -56,7 +58,10 @@ export function createIdentifierStep(ports: Pick<SigninPorts, 'settings' | 'fede
         );
       }
       // The domain alone decides, so that it shows in nothing whether there is an account.
-      const provider = interaction.attempt.direct ? undefined : await ports.federation.providerOf(identifier);
+      const { providers } = await ports.organisations.policyFor({ email: identifier });
+      const provider = interaction.attempt.direct
+        ? undefined
+        : await ports.federation.providerOf(identifier, providers);
       const { wanted } = interaction.client;
       const away = provider && (!wanted || wanted.includes(provider.id)) ? provider.id : undefined;
       interaction.restart({ identifier, remember, provider: away });

@@ -64,6 +64,7 @@ export function createPasskeyStep(ports: SigninPorts) {
           response: form.credential ?? '',
           scope: passkeyScope(interaction),
           ip: ctx.ip,
+          userAgent: ctx.get('user-agent'),
         });
         // The challenge was asked for before the first factor was proved, and answered by somebody else's passkey.
         if (already.length > 0 && userId !== attempt.userId)

@@ -3,6 +3,7 @@ import type { Interaction } from '../interaction.ts';
 import { createMayOffer } from '../later.ts';
 import { limitedPage, passwordPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
+import { providerButtons } from '../provider-pages.ts';
 import { createRiskCheck } from '../risk.ts';
 import { most, type StepHandler } from './step.ts';
 
@@ -11,20 +12,27 @@ import { most, type StepHandler } from './step.ts';
  * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep(ports: SigninPorts): StepHandler {
-  const { settings, users, passwords, attempts, events, trickle } = ports;
+  const { settings, users, passwords, attempts, events, trickle, federation } = ports;
   const device = deviceCookie(settings);
   const mayOffer = createMayOffer(ports);
   const isRefused = createRiskCheck(ports);
 
-  const page = (interaction: Interaction, more: object = {}) =>
-    passwordPage({
-      uid: interaction.uid,
-      client: interaction.client,
-      identifier: interaction.attempt.identifier!,
-      remember: interaction.attempt.remember,
-      linking: interaction.attempt.linking?.provider.name,
-      ...more,
-    });
+  const page = async (interaction: Interaction, more: object = {}) => {
+    const { attempt, client, uid } = interaction;
+    const { linking, remember } = attempt;
+    const buttons = await federation.buttons(client.wanted);
+    return {
+      ...passwordPage({
+        ...{ uid, client, remember, identifier: attempt.identifier!, linking: linking?.provider.name },
+        ...more,
+      }),
+      // Whoever has just come by one proves the account by something else.
+      ...providerButtons(
+        uid,
+        buttons.filter(({ id }) => id !== linking?.provider.id),
+      ),
+    };
+  };
 
   const refuse = async (interaction: Interaction, code: string, userId: string | undefined) => {
     await events.record({
@@ -35,20 +43,19 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
       ip: interaction.ctx.ip,
       data: { method: 'pwd', why: code },
     });
-    interaction.show(page(interaction, { problems: [{ field: 'password', code }] }), { status: 422 });
+    interaction.show(await page(interaction, { problems: [{ field: 'password', code }] }), { status: 422 });
   };
 
   return {
-    ask: async (interaction) => interaction.show(page(interaction)),
+    ask: async (interaction) => interaction.show(await page(interaction)),
 
     async answer(interaction) {
       const { ctx, attempt, form } = interaction;
       const identifier = attempt.identifier!;
       const password = (form.password ?? '').slice(0, most);
       if (!password) {
-        return interaction.show(page(interaction, { problems: [{ field: 'password', code: 'password.missing' }] }), {
-          status: 422,
-        });
+        const problems = [{ field: 'password', code: 'password.missing' }];
+        return interaction.show(await page(interaction, { problems }), { status: 422 });
       }
 
       let user = await users.byEmail(identifier);

@@ -1,15 +1,18 @@
-import type { Arrival, Outcome, Provider } from '../../federation/index.ts';
+import type { Arrival, Mapped, Outcome, Provider } from '../../federation/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
 import { requestedAcr } from '../asked.ts';
 import type { Interaction } from '../interaction.ts';
 import type { SigninPorts } from '../ports.ts';
+import { createRiskCheck } from '../risk.ts';
+import type { AskedFields } from './asked-fields.ts';
 import { asker, whence } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';
 
 /** Prove it by somebody else's word: off to a provider, and back. What the word is worth `federation` decides. */
-export function createProviderStep(ports: SigninPorts) {
+export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
   const { federation, registration, events } = ports;
+  const isRefused = createRiskCheck(ports);
 
   const depart = async (interaction: Interaction, providerId: string) => {
     try {
@@ -17,15 +20,28 @@ export function createProviderStep(ports: SigninPorts) {
       interaction.ctx.redirect(url.href);
       interaction.ctx.status = 303;
     } catch (error) {
-      await turnBack(interaction, error);
+      await turnBack(interaction, error, { providerId });
     }
   };
 
-  /** To the page where one chooses again; what was wrong is said there. */
-  const turnBack = async (interaction: Interaction, error: unknown) => {
+  /** To the page where one chooses again; what was wrong is said there, and stands in the journal. */
+  const turnBack = async (
+    interaction: Interaction,
+    error: unknown,
+    { providerId, userId }: { providerId?: string | undefined; userId?: string | undefined } = {},
+  ) => {
     if (!(error instanceof Refusal) || !/^(federation|account)\./.test(error.code)) throw error;
+    const { ctx, client } = interaction;
+    const { provider, id = providerId } = error.details as { provider?: string; id?: string };
+    await events.record({
+      type: 'signin.failed',
+      actor: { kind: 'anonymous' },
+      subject: userId,
+      client: client.id,
+      ip: ctx.ip,
+      data: { method: 'fed', why: error.code, ...(id ? { provider: id } : {}) },
+    });
     const { identifier, remember } = interaction.attempt;
-    const { provider } = error.details as { provider?: string };
     interaction.restart({
       identifier,
       remember,
@@ -33,21 +49,15 @@ export function createProviderStep(ports: SigninPorts) {
       problem: { code: error.code, params: { provider: provider ?? '' } },
     });
     await interaction.keep();
-    interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
-    interaction.ctx.status = 303;
+    ctx.redirect(`/signin/${interaction.uid}/identifier`);
+    ctx.status = 303;
   };
 
-  const refuse = async (interaction: Interaction, code: string, provider: Provider, userId?: string) => {
-    await events.record({
-      type: 'signin.failed',
-      actor: { kind: 'anonymous' },
-      subject: userId,
-      client: interaction.client.id,
-      ip: interaction.ctx.ip,
-      data: { method: 'fed', why: code },
+  const refuse = (interaction: Interaction, code: string, { id, name }: Provider, userId?: string) =>
+    turnBack(interaction, new Refusal(code, { kind: 'forbidden', details: { provider: name } }), {
+      providerId: id,
+      userId,
     });
-    await turnBack(interaction, new Refusal(code, { kind: 'forbidden', details: { provider: provider.name } }));
-  };
 
   /** The provider's word stands for the person; everything else a sign-in asks for is still asked. */
   const enter = async (
@@ -60,11 +70,14 @@ export function createProviderStep(ports: SigninPorts) {
     const { attempt } = interaction;
     attempt.identifier = user.email ?? arrival.email;
     await interaction.proved(user.id, { methods: federation.methodsOf(provider, arrival) });
-    const { sid, idToken, authTime } = arrival;
+    const { authTime } = arrival;
+    // Whoever stole the account at the provider learns no more than that it does not work here.
+    if (await isRefused(interaction, user.id))
+      return refuse(interaction, 'federation.answer_refused', provider, user.id);
     attempt.came = {
+      provider: provider.id,
       identityId,
-      sid,
-      idToken,
+      arrival,
       ...(provider.auth_time === 'upstream' && authTime ? { authTime: authTime.toISOString() } : {}),
     };
     // Not yet linked: that follows when everything is proved. What the identity is must not come from another attempt.
@@ -73,10 +86,13 @@ export function createProviderStep(ports: SigninPorts) {
   };
 
   /** Like anybody who registers with that address: a code goes there, or word that there is an account. */
-  const askByLetter = async (interaction: Interaction, provider: Provider, arrival: Arrival) => {
+  const askByLetter = async (interaction: Interaction, provider: Provider, arrival: Arrival, own?: Own) => {
     const { remember } = interaction.attempt;
     const email = arrival.email!;
-    const { handle } = await registration.register({ ...asker(interaction), email });
+    const { mapped } = await federation.dryRun(provider, arrival.claims);
+    const { termsVersion, ...facts } = own ?? {};
+    const profile = { ...mapped, ...facts, profile: { ...mapped.profile, ...facts.profile } };
+    const { handle } = await registration.register({ ...asker(interaction), email, profile, termsVersion });
     interaction.restart({
       identifier: email,
       remember,
@@ -98,10 +114,10 @@ export function createProviderStep(ports: SigninPorts) {
     await interaction.advance();
   };
 
-  const create = async (interaction: Interaction, outcome: Outcome) => {
+  const create = async (interaction: Interaction, outcome: Outcome, own?: Own) => {
     try {
       await ports.countRegistration(interaction.ctx.ip);
-      const { user, identityId } = await federation.create(outcome, whence(interaction));
+      const { user, identityId } = await federation.create(outcome, whence(interaction), own);
       return await enter(interaction, outcome, user, identityId);
     } catch (error) {
       // Somebody was first with the address: it is proved like any other.
@@ -110,18 +126,33 @@ export function createProviderStep(ports: SigninPorts) {
     }
   };
 
+  /** An account is to be: at once, or when the person has said what the provider did not, and agreed to the terms. */
+  const open = async (interaction: Interaction, outcome: Outcome, verdict: 'create' | 'letter', own?: Own) => {
+    const { provider, arrival } = outcome;
+    if (!own) {
+      const { mapped } = await federation.dryRun(provider, arrival.claims);
+      const { problems } = await asked.read(await asked.values(mapped));
+      if (problems.length > 0) {
+        const { remember } = interaction.attempt;
+        const joining = { ...waiting(provider, arrival), verdict };
+        interaction.restart({ identifier: arrival.email, remember, direct: true, joining });
+        return interaction.advance();
+      }
+    }
+    return verdict === 'create' ? create(interaction, outcome, own) : askByLetter(interaction, provider, arrival, own);
+  };
+
   const decide = (interaction: Interaction, outcome: Outcome): Promise<unknown> => {
     const { provider, arrival } = outcome;
     if ('user' in outcome) return enter(interaction, outcome, outcome.user, outcome.identityId);
     switch (outcome.verdict) {
       case 'create':
-        return create(interaction, outcome);
+      case 'letter':
+        return open(interaction, outcome, outcome.verdict);
       case 'link':
         return enter(interaction, outcome, outcome.ours!);
       case 'prove':
         return prove(interaction, provider, arrival);
-      case 'letter':
-        return askByLetter(interaction, provider, arrival);
       default:
         return refuse(interaction, `federation.${outcome.verdict}`, provider);
     }
@@ -158,8 +189,22 @@ export function createProviderStep(ports: SigninPorts) {
       }
       await decide(interaction, outcome);
     },
-  } satisfies StepHandler & { arrive(interaction: Interaction): Promise<void> };
+
+    /** What was still asked of somebody new is answered. */
+    async join(interaction: Interaction, own: Own): Promise<void> {
+      const { provider: shown, arrival, verdict } = interaction.attempt.joining!;
+      const provider = await federation.providers.find(shown.id);
+      if (!provider) return turnBack(interaction, gone(shown.name), { providerId: shown.id });
+      await open(interaction, { provider, arrival, verdict, ours: undefined }, verdict, own);
+    },
+  } satisfies StepHandler & Record<'arrive' | 'join', unknown>;
 }
+
+/** What the person has said themselves. */
+type Own = Partial<Mapped> & { termsVersion?: string | undefined };
+
+const gone = (provider: string) =>
+  new Refusal('federation.provider_unknown', { kind: 'missing', details: { provider } });
 
 const waiting = (provider: Provider, arrival: Arrival, answer?: 'yes') => ({
   provider: { id: provider.id, name: provider.name },

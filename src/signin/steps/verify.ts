@@ -1,3 +1,4 @@
+import { letterCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
 import { verifyPage } from '../pages.ts';
 import type { SigninPorts } from '../ports.ts';
@@ -10,6 +11,7 @@ import { type StepHandler, typed } from './step.ts';
  */
 export function createVerifyStep({ registration, verification, policy, settings }: SigninPorts) {
   const minutes = Math.round(settings.tokens.verificationLink / 60);
+  const letterOf = letterCookie(settings);
   const address = (interaction: Interaction) =>
     interaction.attempt.letter?.address ?? interaction.attempt.identifier ?? '';
   const page = (interaction: Interaction, more: object = {}) =>
@@ -38,6 +40,8 @@ export function createVerifyStep({ registration, verification, policy, settings 
         await send(interaction);
         await interaction.keep();
       }
+      // The letter is opened in this browser, or in another: the link's page tells them apart.
+      if (interaction.attempt.letter) letterOf.write(interaction.ctx, interaction.attempt.letter.handle);
       interaction.show(page(interaction, { sent: interaction.ctx.query.sent !== undefined }));
     },
 
@@ -70,8 +74,8 @@ export function createVerifyStep({ registration, verification, policy, settings 
   } satisfies StepHandler & { send(interaction: Interaction): Promise<void> };
 
   /**
-   * Whether the letter's link was opened instead, in whichever browser: this one need not ask any more. The handle
-   * belongs to the browser in which the password was chosen or has just been right.
+   * Whether the letter's link was opened instead, here or by whoever knows the password that was chosen here: this one
+   * need not ask any more. The handle belongs to the browser in which that was chosen or has just been right.
    */
   async function goesOn(interaction: Interaction): Promise<boolean> {
     const { letter } = interaction.attempt;

@@ -81,6 +81,14 @@ describe('custom fields', () => {
       expect(await faults({ cost_centre: odd, age: odd, tags: odd })).not.toEqual({});
   });
 
+  it('no list is so long that the pattern stops the process', async () => {
+    await declare({ name: 'labels', type: 'strings', pattern: '(.*){120}' });
+    const began = performance.now();
+    const many = Array.from({ length: 9_000 }, (_, n) => `${n}`.padEnd(25, 'a'));
+    expect(await faults({ labels: many })).toEqual({ labels: 'field.too_many' });
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
   it('only those who may write one write it', async () => {
     await declare({ name: 'badge', write: ['scim.write', 'badges'], read: ['user', 'scim.read'] });
     await declare({ name: 'nick', write: ['user'], ask: ['registration', 'profile'], required: true });
@@ -99,6 +107,9 @@ describe('custom fields', () => {
     ['a name that needs quoting', { name: "x'; drop table user_account--" }],
     ['a claim that says who somebody is', { claim: { name: 'sub', scope: 'x' } }],
     ['a claim that says what somebody may', { claim: { name: 'roles', scope: 'x' } }],
+    ['a claim that is one of those but for its case', { claim: { name: 'Sub', scope: 'x' } }],
+    ['a claim that applications take for rights', { claim: { name: 'admin', scope: 'x' } }],
+    ['a scope that opens our own APIs', { claim: { name: 'x', scope: 'users.write' } }],
     ['a scope that is the protocol’s', { claim: { name: 'x', scope: 'openid' } }],
     ['a pattern that cannot be read', { pattern: '(?=a)' }],
     ['an enum without choices', { type: 'enum' as const }],

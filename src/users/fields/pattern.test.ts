@@ -28,7 +28,7 @@ describe('a pattern', () => {
   });
 
   it('no text stops the process, however the pattern is nested', () => {
-    for (const source of ['(a+)+', '(a|a)*b', '(a*)*b', '((a?){20}){20}', '(.*a){15}']) {
+    for (const source of ['(a+)+', '(a|a)*b', '(a*)*b', '((a?){14}){14}', '(.*a){15}', '(.*){120}']) {
       const pattern = compilePattern(source);
       const began = performance.now();
       pattern.matches(`${'a'.repeat(2_000)}!`);
@@ -49,6 +49,7 @@ describe('a pattern', () => {
     '\\k<x>',
     'a{2,1}',
     'a{x}',
+    '(.*){400}',
     '[z-a]',
     'a^b',
     '((((a{99}){99}){99}){99})',

@@ -8,6 +8,7 @@
  */
 
 interface State {
+  id: number;
   /** Takes one character; without it the state is passed through for nothing. */
   takes?: (character: string) => boolean;
   next: State[];
@@ -23,40 +24,45 @@ export interface Pattern {
   matches(text: string): boolean;
 }
 
-const mostStates = 2_000;
+/** With the longest list of texts there may be, the worst pattern is done in half a second. */
+const mostStates = 500;
 const longestPattern = 500;
 const deepestGroup = 20;
 
 /** @throws Error with what is wrong with it, in words */
 export function compilePattern(source: string): Pattern {
   if (source.length > longestPattern) throw new Error(`is longer than ${longestPattern} characters`);
-  const { start, end } = parse(source.replace(/^\^/, '').replace(/(?<!\\)\$$/, ''));
-
-  const reach = (states: Set<State>, state: State): void => {
-    const open = [state];
-    for (let at = open.pop(); at; at = open.pop()) {
-      if (states.has(at)) continue;
-      states.add(at);
-      if (!at.takes) open.push(...at.next);
-    }
-  };
+  const { start, end, count } = parse(source.replace(/^\^/, '').replace(/(?<!\\)\$$/, ''));
 
   return {
     matches(text) {
-      let now = new Set<State>();
-      reach(now, start);
+      // In which step each state was last reached: each is looked at once a character.
+      const reached = new Int32Array(count).fill(-1);
+      const reach = (step: number, states: State[], state: State): void => {
+        const open = [state];
+        for (let at = open.pop(); at; at = open.pop()) {
+          if (reached[at.id] === step) continue;
+          reached[at.id] = step;
+          if (at.takes || at === end) states.push(at);
+          if (!at.takes) open.push(...at.next);
+        }
+      };
+      let now: State[] = [];
+      let step = 0;
+      reach(step, now, start);
       for (const character of text) {
-        const then = new Set<State>();
-        for (const state of now) if (state.takes?.(character)) for (const next of state.next) reach(then, next);
-        if (then.size === 0) return false;
+        const then: State[] = [];
+        step++;
+        for (const state of now) if (state.takes?.(character)) for (const next of state.next) reach(step, then, next);
+        if (then.length === 0) return false;
         now = then;
       }
-      return now.has(end);
+      return reached[end.id] === step;
     },
   };
 }
 
-function parse(source: string): { start: State; end: State } {
+function parse(source: string): { start: State; end: State; count: number } {
   const characters = [...source];
   let at = 0;
   let states = 0;
@@ -64,8 +70,8 @@ function parse(source: string): { start: State; end: State } {
   const fault = (what: string) => new Error(`${what} (at character ${at + 1})`);
 
   const state = (takes?: State['takes']): State => {
-    if (++states > mostStates) throw new Error('describes too much: repeat less');
-    return takes ? { takes, next: [] } : { next: [] };
+    if (states === mostStates) throw new Error('describes too much: repeat less');
+    return { id: states++, next: [], ...(takes && { takes }) };
   };
   const join = (ends: State[], to: State): void => {
     for (const end of ends) end.next.push(to);
@@ -216,5 +222,5 @@ function parse(source: string): { start: State; end: State } {
   if (at < characters.length) throw fault('a group ends that did not begin');
   const end = state();
   join(whole.ends, end);
-  return { start: whole.start, end };
+  return { start: whole.start, end, count: states };
 }

@@ -87,6 +87,8 @@ export interface Groups {
   members(id: string, page?: MemberPage): Promise<Member[]>;
   /** The groups a person is in, directly or by other groups, by name. */
   of(accountId: string): Promise<{ id: string; displayName: string }[]>;
+  /** The same, of the installation's groups, by id, a page at a time. */
+  pageOf(accountId: string, page?: MemberPage): Promise<{ id: string; displayName: string }[]>;
   /** The same of many people at once, and whether each is in it itself. */
   ofAll(accountIds: readonly string[]): Promise<Map<string, Belonging[]>>;
   /** The groups that a user or group is directly in, by name. */
@@ -253,6 +255,7 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
     holdNesting: async (members) => void (await (members ? membership.resolve(members) : membership.lockNesting())),
     members: membership.list,
     of: membership.of,
+    pageOf: membership.pageOf,
     ofAll: membership.ofAll,
     directlyOf: membership.directlyOf,
     has: membership.has,

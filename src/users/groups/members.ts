@@ -186,6 +186,15 @@ export function createMembership({ db, events, clock }: { db: Db; events: Pick<E
       );
     },
 
+    async pageOf(accountId: string, { after, limit = 1_000 }: MemberPage = {}) {
+      if (!isId(accountId)) return [];
+      return db.query<{ id: string; displayName: string }>(
+        `${above} select id, display_name as "displayName" from user_group join above using (id)
+          where organisation_id is null and ($2::uuid is null or id > $2) order by id limit $3`,
+        [accountId, after ?? null, limit],
+      );
+    },
+
     async ofAll(accountIds: readonly string[]): Promise<Map<string, Belonging[]>> {
       const rows = await db.query<Belonging & { account: string }>(
         `with recursive above (account, id, direct) as (

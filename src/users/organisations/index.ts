@@ -3,8 +3,11 @@ import type { Events } from '../../events/index.ts';
 import type { Mail } from '../../mail/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import type { Bus, Clock, Log } from '../../platform/index.ts';
+import type { FactsReader } from '../roles/facts.ts';
+import type { Roles } from '../roles/roles.ts';
 import { createOrganisationDomains, type OrganisationDomains, type ResolveTxt } from './domains.ts';
 import { createInvitations, type Invitations } from './invitations.ts';
+import { createManaging, type Managing, managePermission } from './managing.ts';
 import { createOrganisationMembers, type OrganisationMembers } from './members.ts';
 import { createOrganisationRecords, organisationTopic, type Organisations as Records } from './organisations.ts';
 import { combined, noPolicy, type OrganisationPolicy } from './policy.ts';
@@ -14,6 +17,7 @@ export interface Organisations extends Records {
   members: OrganisationMembers;
   invitations: Invitations;
   domains: OrganisationDomains;
+  managing: Managing;
   /**
    * How this sign-in has to go: by the organisation that the application asks for, and by the one that has proved the
    * domain of the person's address. Both hold. It follows from what was typed alone, so that it tells nothing of who
@@ -39,6 +43,8 @@ export function createOrganisations(deps: {
   log: Log;
   events: Pick<Events, 'record'>;
   mail: Pick<Mail, 'send'>;
+  facts: Pick<FactsReader, 'factsOf'>;
+  roles: Pick<Roles, 'list'>;
   resolveTxt?: ResolveTxt;
   /** The page of a person's organisations. */
   home: string;
@@ -84,6 +90,7 @@ export function createOrganisations(deps: {
     members,
     invitations,
     domains,
+    managing: createManaging({ ...deps, members }),
     async policyFor({ organisation, email }) {
       const asked = organisation === undefined ? undefined : await records.called(organisation);
       const at = email?.lastIndexOf('@') ?? -1;
@@ -104,6 +111,3 @@ export function createOrganisations(deps: {
     },
   };
 }
-
-/** Whoever has it in an organisation looks after the organisation: told of what goes wrong with it. */
-export const managePermission = 'organisation.manage';

@@ -28,7 +28,7 @@ export interface Invitations {
   /**
    * Sends the letter, in place of an earlier one; the same whether or not the address has an account.
    * @throws Refusal `organisation.unknown` (missing), `user.email_malformed`, `role.unknown` (invalid),
-   *   `mail.too_many` (limited)
+   *   `mail.too_many` (limited), `invitation.too_many` (conflict)
    */
   invite(
     input: { organisationId: string; email: string; roles?: readonly string[]; locale?: string | undefined },
@@ -77,6 +77,8 @@ const invitationOf = (row: Row): Invitation => ({
   expiresAt: new Date(row.expires_at),
 });
 
+/** Open at once, of one organisation. */
+const most = 1_000;
 const monthSeconds = 30 * 24 * 60 * 60;
 
 export function createInvitations(deps: {
@@ -129,6 +131,11 @@ export function createInvitations(deps: {
           'delete from organisation_invitation where organisation_id = $1 and email_key = $2 and accepted_at is null',
           [organisationId, key],
         );
+        const [open] = await db.query<{ number: number }>(
+          'select count(*)::int as number from organisation_invitation where organisation_id = $1 and accepted_at is null',
+          [organisationId],
+        );
+        if (open!.number >= most) throw new Refusal('invitation.too_many', { kind: 'conflict' });
         const token = randomToken();
         const now = clock.now();
         const invitedBy = by.actor.kind === 'user' || by.actor.kind === 'administrator' ? (by.actor.id ?? null) : null;

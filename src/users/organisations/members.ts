@@ -7,6 +7,9 @@ import { type Organisation, type OrganisationRow, organisationOf } from './organ
 
 export interface OrganisationMember {
   accountId: string;
+  /** What people call them. */
+  name: string | undefined;
+  email: string | undefined;
   joinedAt: Date;
   /** Names of the roles given to the person themselves. */
   roles: string[];
@@ -25,7 +28,7 @@ export interface OrganisationMembers {
   setRoles(organisationId: string, accountId: string, roles: readonly string[], by: By): Promise<void>;
   isMember(organisationId: string, accountId: string): Promise<boolean>;
   find(organisationId: string, accountId: string): Promise<OrganisationMember | undefined>;
-  /** By id of the account, a page at a time. */
+  /** By id of the account, a page at a time; deleted people are left out. */
   list(organisationId: string, page?: { after?: string; limit?: number }): Promise<OrganisationMember[]>;
   /** Where the person belongs to, by name. */
   organisationsOf(accountId: string): Promise<(Organisation & { joinedAt: Date; roles: string[] })[]>;
@@ -33,18 +36,24 @@ export interface OrganisationMembers {
 
 interface Row {
   account_id: string;
+  name: string | null;
+  email: string | null;
   joined_at: string;
   roles: string[];
 }
 
 const memberOf = (row: Row): OrganisationMember => ({
   accountId: row.account_id,
+  name: row.name ?? undefined,
+  email: row.email ?? undefined,
   joinedAt: new Date(row.joined_at),
   roles: row.roles,
 });
 
 const rolesOfMember = `coalesce((select json_agg(r.name order by r.name) from organisation_member_role h join role r on r.id = h.role_id
    where h.organisation_id = m.organisation_id and h.account_id = m.account_id), '[]') as roles`;
+
+const person = `coalesce(u.name, nullif(concat_ws(' ', u.given_name, u.family_name), ''), u.user_name) as name, u.email`;
 
 export function createOrganisationMembers(deps: {
   db: Db;
@@ -79,7 +88,8 @@ export function createOrganisationMembers(deps: {
   const find: OrganisationMembers['find'] = async (organisationId, accountId) => {
     if (!isId(organisationId) || !isId(accountId)) return undefined;
     const [row] = await db.query<Row>(
-      `select account_id, joined_at, ${rolesOfMember} from organisation_member m
+      `select account_id, joined_at, ${person}, ${rolesOfMember}
+       from organisation_member m join user_account u on u.id = m.account_id
        where organisation_id = $1 and account_id = $2`,
       [organisationId, accountId],
     );
@@ -160,8 +170,9 @@ export function createOrganisationMembers(deps: {
     async list(organisationId, { after = '00000000-0000-0000-0000-000000000000', limit = 100 } = {}) {
       if (!isId(organisationId) || !isId(after)) return [];
       const rows = await db.query<Row>(
-        `select account_id, joined_at, ${rolesOfMember} from organisation_member m
-         where organisation_id = $1 and account_id > $2 order by account_id limit $3`,
+        `select account_id, joined_at, ${person}, ${rolesOfMember}
+         from organisation_member m join user_account u on u.id = m.account_id
+         where organisation_id = $1 and account_id > $2 and u.state <> 'Deleted' order by account_id limit $3`,
         [organisationId, after, Math.min(limit, 1_000)],
       );
       return rows.map(memberOf);
@@ -169,7 +180,7 @@ export function createOrganisationMembers(deps: {
 
     async organisationsOf(accountId) {
       if (!isId(accountId)) return [];
-      const rows = await db.query<OrganisationRow & Row>(
+      const rows = await db.query<OrganisationRow & Pick<Row, 'joined_at' | 'roles'>>(
         `select o.*, m.joined_at, ${rolesOfMember} from organisation_member m
          join organisation o on o.id = m.organisation_id where m.account_id = $1 order by lower(o.display_name), o.id
          limit 1000`,

@@ -30,6 +30,8 @@ beforeAll(async () => {
   organisations = createOrganisations({
     ...ground,
     events,
+    facts,
+    roles,
     mail: { send: async (letter, posting) => void letters.push({ letter, ...posting } as never) },
     resolveTxt: async (name) => {
       const found = dns.get(name) ?? 'ENOTFOUND';

@@ -109,7 +109,7 @@ export function createUserSearch(deps: {
     const usual = filter.group === undefined && filter.organisation === undefined ? dense : denseMembers;
     const most = after ? 10 * denseMembers : usual;
     const beyond = after ? `and ${beyondPosition('key', type, params, asked, after)}` : '';
-    const rows = await db.query<Row & { many: boolean }>(
+    const rows = await db.late<Row & { many: boolean }>(
       `with fitting as materialized (
          select u.id, ${expression} as key from user_account u
          where ${[...where.text, ...where.plain].join(' and ')} limit ${most + 1})
@@ -132,7 +132,7 @@ export function createUserSearch(deps: {
     const beyond = after && after.part === part.number;
     if (part.unsorted) {
       if (beyond) all.push(`u.id ${descending ? '<' : '>'} $${params.push(after.id)}::uuid`);
-      return db.query<Row>(
+      return db.late<Row>(
         `select u.id, '' as key from user_account u where ${all.join(' and ')} order by u.id ${way} limit ${limit}`,
         params,
       );
@@ -141,7 +141,7 @@ export function createUserSearch(deps: {
       const [key, id] = [`$${params.push(after.key)}::${type}`, `$${params.push(after.id)}::uuid`];
       all.push(`(${expression}, u.id) ${descending ? '<' : '>'} (${key}, ${id})`);
     }
-    return db.query<Row>(
+    return db.late<Row>(
       `select u.id, ${expression}::text as key from user_account u where ${all.join(' and ')}
        order by ${expression} ${way}, u.id ${way} limit ${limit}`,
       params,
@@ -155,7 +155,7 @@ export function createUserSearch(deps: {
     const { plain, params } = await conditions({ ...filter, text: undefined });
     const has = (word: string) => `u.search_text like '%' || $${params.push(word)} || '%'`;
     const text = alike.map((some) => `(${some.map(has).join(' or ')})`);
-    return db.query<Row>(
+    return db.late<Row>(
       `select id, '' as key from (
          select u.id, u.search_text from user_account u where ${[...text, ...plain].join(' and ')}
          limit ${mostSimilar}) alike
@@ -172,7 +172,7 @@ export function createUserSearch(deps: {
       group === undefined
         ? ['organisation_member where organisation_id = $1::uuid', organisation]
         : [`group_member where group_id = any($1::uuid[]) and member_kind = 'user'`, await groupsIn(group)];
-    const [row] = await db.query<{ many: boolean }>(
+    const [row] = await db.late<{ many: boolean }>(
       `select count(*) > ${denseMembers} as many from (select from ${members} limit ${denseMembers + 1}) members`,
       [value],
     );
@@ -218,10 +218,10 @@ export function createUserSearch(deps: {
       const { plain, text, params } = await conditions(filter);
       const from = `from user_account u where ${[...plain, ...text].join(' and ')}`;
       if (how === 'exact') {
-        const [row] = await db.query<{ people: string }>(`select count(*) as people ${from}`, params);
+        const [row] = await db.late<{ people: string }>(`select count(*) as people ${from}`, params);
         return Number(row!.people);
       }
-      const [row] = await db.query<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
+      const [row] = await db.late<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
         `explain (format json) select 1 ${from}`,
         params,
       );

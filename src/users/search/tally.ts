@@ -37,7 +37,7 @@ export function createUserTally({ db, clock }: { db: Db; clock: Clock }) {
       const first = dayOf(secondsAfter(now, -(days - 1) * daySeconds));
       const month = dayOf(secondsAfter(now, -29 * daySeconds));
       // `sum` reads both in one snapshot: what is being folded is counted once.
-      const rows = await db.query<Row>(
+      const rows = await db.late<Row>(
         `select measure, key, sum(people) as people from (
            select measure, key, people from user_tally
              where measure in ('state', 'completion') or key >= least($1::text, $2::text)
