@@ -54,7 +54,8 @@ export default class Tasks extends Migration {
       sealed text not null,
       created_at timestamptz not null
     )`);
-    // Those of another system, until their owners sign in.
-    this.addSql(`create index password_foreign on password (user_id) where hash not like '$argon2%'`);
+    // Those of another system, or made at another cost than is usual here, until their owners sign in.
+    this.addSql(`create index password_foreign on password (user_id)
+      where hash not like '$argon2id$v=19$m=19456,t=2,p=1$%'`);
   }
 }

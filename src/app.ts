@@ -88,6 +88,7 @@ import {
   createFields,
   createGroups,
   createIntake,
+  createMemberships,
   createOrganisations,
   createPermissions,
   createPictures,
@@ -255,7 +256,14 @@ export async function createApp(options: {
     users,
     intake: createIntake({ db, clock }),
     credentialIntake: createCredentialIntake({ db, clock, vault }),
+    memberships: createMemberships({
+      ...{ db, clock, events, groups },
+      isClient: async (id) => (await clients.find(id)) !== undefined,
+    }),
     groups,
+    roles,
+    permissions,
+    organisations,
     events,
     fields,
     settings: { imports: { maxBytes: settings.imports.maxMib * 1024 * 1024 } },
@@ -437,6 +445,7 @@ export async function createApp(options: {
     search,
     tally,
     tasks,
+    transfer,
   });
 
   const doors: Router[] = [signin.router, signin.providerRouter, account.router, setup.router, scim.router, api.router];

@@ -25,6 +25,8 @@ import { peopleRoutes } from './routes/people.ts';
 import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import { transferRoutes } from './routes/transfer.ts';
 import { prefix, serve } from './serve.ts';
 
 export interface Api {
@@ -52,6 +54,8 @@ export function createApi(ports: ApiPorts): Api {
     belongingRoutes,
     directoryRoutes,
     bulkRoutes,
+    taskRoutes,
+    transferRoutes,
     groupRoutes,
     roleRoutes,
     organisationRoutes,

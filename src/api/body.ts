@@ -2,6 +2,7 @@ import { type AppContext, readBytes } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 
 const deepest = 32;
+export const octets = 'application/octet-stream';
 const types = ['application/json', 'application/merge-patch+json'];
 
 /**
@@ -16,12 +17,32 @@ export async function readJson(ctx: AppContext, limit: number): Promise<unknown>
   if (req.headers['content-length'] === '0') return undefined;
   if (req.headers['content-length'] === undefined && req.headers['transfer-encoding'] === undefined) return undefined;
   demandJson(ctx);
-  const bytes = await readBytes(req, limit);
-  if (!bytes) throw new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
+  const bytes = await read(ctx, limit);
   if (bytes.length === 0) return undefined;
   const value = parse(bytes);
   demandStorable(value);
   return value;
+}
+
+/**
+ * Reads a body that is not JSON. What breaks off is thrown, never taken for the whole.
+ * @param limit in bytes
+ * @throws Refusal `request.media_type`, `request.too_large`
+ */
+export function readOctets(ctx: AppContext, limit: number): Promise<Buffer> {
+  const [type] = ctx.get('content-type').split(';');
+  const encoding = ctx.get('content-encoding').toLowerCase();
+  if (type!.trim().toLowerCase() !== octets || (encoding && encoding !== 'identity')) {
+    throw new Refusal('request.media_type', { kind: 'invalid', details: { accepted: [octets] } });
+  }
+  return read(ctx, limit);
+}
+
+async function read(ctx: AppContext, limit: number): Promise<Buffer> {
+  const bytes = await readBytes(ctx.req, limit);
+  if (bytes) return bytes;
+  ctx.set('connection', 'close');
+  throw new Refusal('request.too_large', { kind: 'invalid', details: { limit } });
 }
 
 function demandJson(ctx: AppContext): void {

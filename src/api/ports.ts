@@ -6,6 +6,7 @@ import type { Presenter } from '../platform/http/index.ts';
 import type { Clock, Limits, Vault } from '../platform/index.ts';
 import type { Tasks } from '../platform/jobs/index.ts';
 import type { Sessions } from '../sessions/index.ts';
+import type { Transfer } from '../transfer/index.ts';
 import type {
   FactsReader,
   Fields,
@@ -45,4 +46,5 @@ export interface ApiPorts extends Pick<Credentials, 'resets' | 'verification' | 
   search: UserSearch;
   tally: UserTally;
   tasks: Tasks;
+  transfer: Pick<Transfer, 'uploads' | 'everybody'>;
 }

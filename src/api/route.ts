@@ -13,6 +13,8 @@ export interface Asked<Params, Query, Body> {
   query: Out<Query>;
   body: Out<Body>;
   caller: Caller;
+  /** Reads the body of a route that takes bytes. */
+  bytes(): Promise<Buffer>;
   /** The caller as the journal names them, and from where. */
   by: By;
   /**
@@ -25,6 +27,8 @@ export interface Asked<Params, Query, Body> {
 
 export interface Reply<Answer> {
   body?: Answer;
+  /** In place of a body: what is written as it comes, of one of the description's media types. */
+  stream?: { type: string; parts: AsyncIterator<string | Uint8Array> };
   /** Of the description's statuses; the first of them when left out. */
   status?: number;
   etag?: string;
@@ -62,6 +66,10 @@ export interface Description<
   body?: Body;
   /** Of the body in bytes, where 256 KiB is not the measure. */
   bodyLimit?: number;
+  /** In place of a JSON body: bytes, `application/octet-stream`, at most so many. */
+  takesBytes?: number;
+  /** In place of a JSON answer: a file of one of these media types. */
+  streams?: readonly string[];
   /** The body of a successful answer; without it there is none. */
   answer?: Answer;
   /** Successful statuses, the usual one first. Default: 200, or 204 without an answer. */
@@ -89,4 +97,9 @@ export function route<
   return description as unknown as Route;
 }
 
-export const statusesOf = ({ status, answer }: Route): readonly number[] => status ?? [answer ? 200 : 204];
+export const statusesOf = ({ status, answer, streams }: Route): readonly number[] =>
+  status ?? [answer || streams ? 200 : 204];
+
+/** Whether a request sent again can be answered again: not what brings a file, nor what answers with one. */
+export const isRepeatable = ({ method, takesBytes, streams }: Route): boolean =>
+  method === 'POST' && takesBytes === undefined && !streams;

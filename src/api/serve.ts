@@ -3,11 +3,12 @@ import { z } from 'zod';
 import type { AppContext } from '../platform/http/index.ts';
 import { type Budget, exceeded, type Limits, Refusal, rateLimitHeaders } from '../platform/index.ts';
 import { type Bearer, type Caller, isOwn } from './bearer.ts';
-import { readJson } from './body.ts';
+import { readJson, readOctets } from './body.ts';
 import { checked, invalid, readQuery } from './checks.ts';
-import { demandMatch, isUnchanged } from './conditions.ts';
+import { demandMatch } from './conditions.ts';
 import { type Idempotency, idempotencyKey, type KeptAnswer } from './idempotency.ts';
-import { type Route, statusesOf } from './route.ts';
+import { isRepeatable, type Reply, type Route, statusesOf } from './route.ts';
+import { send, stream } from './send.ts';
 
 export interface ServePorts {
   bearer: Bearer;
@@ -46,14 +47,15 @@ const openness = (path: string) => path.replace(/\{\w+\}/g, '~');
 
 /** From the outside in: who, how often, what, on which condition, whether for the first time. */
 async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: Fields): Promise<void> {
-  if (!ctx.accepts('json', 'application/problem+json') && ctx.get('accept') !== '') {
+  if (!ctx.accepts('json', 'application/problem+json', ...(route.streams ?? [])) && ctx.get('accept') !== '') {
     throw new Refusal('request.not_acceptable', { kind: 'invalid' });
   }
   const caller = await admit(route, ports, ctx);
   const params = route.params && (checked(route.params, given, 'path') as Fields);
   const asks = route.query ?? noQuery;
   const query = checked(asks, readQuery(asks, ctx.URL.searchParams), 'query') as Fields;
-  const sent = route.method === 'GET' ? undefined : await readJson(ctx, route.bodyLimit ?? usualLimit);
+  const isJson = route.method !== 'GET' && route.takesBytes === undefined;
+  const sent = isJson ? await readJson(ctx, route.bodyLimit ?? usualLimit) : undefined;
   const body = route.body && checked(route.body, sent, 'body');
   if (!route.body && sent !== undefined && JSON.stringify(sent) !== '{}') {
     throw invalid([{ pointer: '', code: 'unknown', detail: 'There is no body here' }]);
@@ -62,17 +64,18 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
     throw new Refusal('request.precondition_required', { kind: 'conflict' });
   }
 
-  const work = async (): Promise<KeptAnswer> => {
-    const demand = (version: number | string) => demandMatch(ctx, version);
-    const reply = await route.handle({
+  const reply = () =>
+    route.handle({
       params,
       query,
       body,
       caller,
+      bytes: () => readOctets(ctx, route.takesBytes!),
       by: byOf(ctx, route, caller),
-      demandMatch: demand,
+      demandMatch: (version: number | string) => demandMatch(ctx, version),
       ctx,
     });
+  const kept = (reply: Reply<unknown>): KeptAnswer => {
     const status = reply.status ?? statusesOf(route)[0]!;
     if (ports.settings.strict) demandPromised(route, status, reply.body);
     const headers: Record<string, string> = {};
@@ -81,12 +84,16 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
     return { status, headers, body: reply.body === undefined ? undefined : JSON.stringify(reply.body) };
   };
 
-  const key = route.method === 'POST' ? idempotencyKey(ctx.req.headers['idempotency-key']) : undefined;
-  if (key === undefined) return send(ctx, await work());
+  const key = isRepeatable(route) ? idempotencyKey(ctx.req.headers['idempotency-key']) : undefined;
+  if (key === undefined) {
+    const answered = await reply();
+    return answered.stream ? stream(ctx, answered.stream) : send(ctx, kept(answered));
+  }
   const request = JSON.stringify([route.method, ctx.path, ctx.querystring, sent ?? null]);
-  const { replayed, ...kept } = await ports.idempotency.once(nameOf(caller), key, request, work);
+  const work = async () => kept(await reply());
+  const { replayed, ...again } = await ports.idempotency.once(nameOf(caller), key, request, work);
   if (replayed) ctx.set('idempotency-replayed', 'true');
-  send(ctx, kept);
+  send(ctx, again);
 }
 
 const noQuery = z.strictObject({});
@@ -121,19 +128,6 @@ function byOf(ctx: AppContext, route: Route, { clientId, accountId, scopes }: Ca
   const actor =
     accountId === undefined ? { kind: 'client' as const, id: clientId } : ({ kind, id: accountId } as const);
   return { actor, ip: ctx.ip };
-}
-
-function send(ctx: AppContext, { status, headers, body }: KeptAnswer): void {
-  ctx.set('cache-control', headers.etag && ctx.method === 'GET' ? 'private, no-cache' : 'no-store');
-  ctx.set(headers);
-  if (headers.etag && ctx.method === 'GET' && isUnchanged(ctx, headers.etag)) {
-    ctx.status = 304;
-    return;
-  }
-  ctx.status = status;
-  if (body === undefined) return;
-  ctx.type = 'application/json';
-  ctx.body = body;
 }
 
 /** @throws Error for an answer that is not as the description promises */

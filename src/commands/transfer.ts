@@ -21,6 +21,8 @@ function optionsOf({ values }: Context): ImportOptions {
       existing: values.existing,
       administrators: values.administrators,
       createGroups: values['create-groups'],
+      definitions: values.definitions,
+      verified: values.verified,
       report: values.report,
       firebase: firebase && {
         signerKey: firebase.base64_signer_key,
@@ -94,6 +96,8 @@ export const transferCommands: Command[] = [
       existing: { type: 'string' },
       administrators: { type: 'boolean' },
       'create-groups': { type: 'boolean' },
+      definitions: { type: 'boolean' },
+      verified: { type: 'boolean' },
       report: { type: 'string' },
       'firebase-keys': { type: 'string' },
       'pepper-file': { type: 'string' },
@@ -110,9 +114,11 @@ export const transferCommands: Command[] = [
   {
     name: 'users import-resume',
     usage: '<id>',
-    about: 'go on with an import that a crash broke off, and wait until it has ended',
+    about: 'go on with an import that a crash broke off, or that failed or was cancelled less than a day ago',
     async run(context) {
-      return finished(context, (await imported(context)).id);
+      const { id } = await imported(context);
+      await (await context.app()).ports.tasks.resume(id);
+      return finished(context, id);
     },
   },
   {

@@ -4,7 +4,7 @@ import { type Clock, type Log, Refusal, randomToken, secondsAfter } from '../pla
 import { readForeign, unwrapped } from './foreign/registry.ts';
 import type { ForeignKeys } from './foreign-keys.ts';
 import type { Hashing } from './hashing.ts';
-import { assertUsable, readPhc } from './phc.ts';
+import { dearness, readPhc, usable } from './phc.ts';
 
 /** What is made of an imported hash before it may be stored. */
 export interface TakenOver {
@@ -22,8 +22,7 @@ export function takeOver(hash: string): TakenOver {
   const text = unwrapped(hash);
   const phc = readPhc(text);
   if (phc) {
-    assertUsable(text);
-    return { hash: text, form: `argon2${phc.variant}` };
+    return { hash: usable(text), form: `argon2${phc.variant}` };
   }
   const foreign = readForeign(text);
   if (!foreign) throw new Refusal('password.hash_unusable', { kind: 'invalid' });
@@ -36,6 +35,15 @@ export const isForeign = (hash: string): boolean => !hash.startsWith('$argon2');
 
 /** How often it is looked what hashes of other systems there still are. */
 const lookSeconds = 600;
+/** How many of the oldest and of the newest accounts are looked at: whole imports are made of one kind. */
+const looked = 500;
+
+/** What is known of a hash's cost without computing it; 0 for what is never computed. */
+function estimate(hash: string): number {
+  const phc = readPhc(hash);
+  const dear = phc ? dearness(phc) : (readForeign(hash)?.dear ?? 0);
+  return dear > 1 ? 0 : dear;
+}
 
 /**
  * Verifies hashes of other systems, and evens out what that tells: they take from nothing (LDAP) to a second (bcrypt),
@@ -47,16 +55,17 @@ export function createForeignHashes(options: {
   db: Db;
   clock: Clock;
   log: Log;
-  hashing: Pick<Hashing, 'verifyForeign'>;
+  hashing: Pick<Hashing, 'verifyForeign' | 'verifyTimed'>;
   keys: ForeignKeys;
 }) {
   const { db, clock, log, hashing, keys } = options;
   /** Milliseconds; 0 while there are none. */
   let dearest = 0;
-  let looked: Date | undefined;
+  let last: Date | undefined;
   let looking: Promise<void> | undefined;
 
   const measured = async (hash: string, password: string): Promise<{ matches: boolean; took: number }> => {
+    if (!isForeign(hash)) return hashing.verifyTimed(hash, password);
     const foreign = readForeign(hash);
     // Never computed, whatever way it came into the table.
     if (!foreign || foreign.dear > 1) return { matches: false, took: 0 };
@@ -64,20 +73,24 @@ export function createForeignHashes(options: {
     return hashing.verifyForeign(hash, password, key);
   };
 
-  /** A few of those there are, tried with nobody's password. */
+  /** The two that look dearest, tried with nobody's password. argon2 at another cost than is usual here is one of them. */
   const look = async () => {
+    const others = `select hash from password where hash not like '$argon2id$v=19$m=19456,t=2,p=1$%'`;
     const rows = await db.query<{ hash: string }>(
-      `(select hash from password where hash not like '$argon2%' order by user_id limit 2) union all
-       (select hash from password where hash not like '$argon2%' order by user_id desc limit 2)`,
+      `(${others} order by user_id limit ${looked}) union all (${others} order by user_id desc limit ${looked})`,
     );
+    const dear = rows.map(({ hash }) => ({ hash, dear: estimate(hash) })).filter((one) => one.dear > 0);
     let most = 0;
-    for (const { hash } of rows) most = Math.max(most, (await measured(hash, randomToken())).took);
-    dearest = most;
+    for (const { hash } of dear.toSorted((a, b) => b.dear - a.dear).slice(0, 2)) {
+      most = Math.max(most, (await measured(hash, randomToken())).took);
+    }
+    // One that was met and not looked at may be met again; a slow moment is forgotten.
+    dearest = rows.length === 0 ? 0 : Math.max(most, dearest / 2);
   };
 
   const refresh = (): Promise<void> | undefined => {
-    if (looked && clock.now() < secondsAfter(looked, lookSeconds)) return undefined;
-    looked = clock.now();
+    if (last && clock.now() < secondsAfter(last, lookSeconds)) return undefined;
+    last = clock.now();
     looking ??= look()
       .catch((error: unknown) => log.debug({ err: error }, 'no look at the hashes of other systems'))
       .finally(() => {
@@ -94,7 +107,7 @@ export function createForeignHashes(options: {
     },
     /** Waits until a "no" that was worked on since `since` (of `performance.now()`) may be told. */
     async even(since: number): Promise<void> {
-      const first = looked === undefined;
+      const first = last === undefined;
       const look = refresh();
       if (first) await look;
       if (dearest === 0) return;

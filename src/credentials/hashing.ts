@@ -38,6 +38,8 @@ export interface Hashing {
   /** @returns a PHC string. @throws Refusal `credential.busy` (unavailable) when the queue is full */
   hash(password: string, cost: Cost): Promise<string>;
   verify(phc: string, password: string): Promise<boolean>;
+  /** The same. @returns also how many milliseconds it took, the waiting left out */
+  verifyTimed(phc: string, password: string): Promise<{ matches: boolean; took: number }>;
   /** Verifies another system's hash. @returns also how many milliseconds it took, the waiting left out */
   verifyForeign(
     hash: string,
@@ -140,6 +142,10 @@ export function createHashing(
   return {
     hash: async (password, cost) => (await run({ password, cost })).result as string,
     verify: async (phc, password) => (await run({ password, phc })).result as boolean,
+    async verifyTimed(phc, password) {
+      const { result, took } = await run({ password, phc });
+      return { matches: result as boolean, took };
+    },
     async verifyForeign(hash, password, key) {
       const { result, took } = await run({ password, foreign: hash, key });
       return { matches: result as boolean, took };

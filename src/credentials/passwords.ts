@@ -86,7 +86,7 @@ export function createPasswords(options: {
   /** Other systems hash what was typed, as it was typed; whoever typed it otherwise composed is let in as well. */
   const verify = async (hash: string, spelled: string, typed: string): Promise<boolean> => {
     const attempt = (password: string) =>
-      isForeign(hash) ? foreign.verify(hash, password) : hashing.verify(hash, password);
+      isForeign(hash) || isOutdated(hash, cost) ? foreign.verify(hash, password) : hashing.verify(hash, password);
     return (await attempt(spelled)) || (typed !== spelled && (await attempt(typed)));
   };
 

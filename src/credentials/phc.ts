@@ -2,10 +2,12 @@ import { Refusal } from '../platform/index.ts';
 import type { Cost } from './hashing.ts';
 
 const shape =
-  /^\$argon2(id|i|d)\$v=(16|19)\$m=(\d{1,7}),t=(\d{1,3}),p=(\d{1,3})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
+  /^\$argon2(id|i|d)\$(?:v=(16|19)\$)?m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,8})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/;
 
 /** Most that a hash from elsewhere may cost to verify: more, and each sign-in with it would be an attack on the server. */
 const most: Cost = { memoryCost: 262_144, timeCost: 16, parallelism: 8 };
+/** KiB that are written, all passes together: about a second. */
+const mostWork = 4 * 262_144;
 
 interface Phc extends Cost {
   variant: string;
@@ -15,7 +17,8 @@ interface Phc extends Cost {
 export function readPhc(phc: string): Phc | undefined {
   const found = shape.exec(phc);
   if (!found) return undefined;
-  const [, variant, version, memory, time, lanes] = found;
+  // The first version had no number.
+  const [, variant, version = '16', memory, time, lanes] = found;
   return {
     variant: `${variant}.${version}`,
     memoryCost: Number(memory),
@@ -41,16 +44,27 @@ export function isOutdated(phc: string, cost: Cost): boolean {
   );
 }
 
-/** @throws Refusal `password.hash_unusable` (invalid) when the text is no argon2 hash or one too dear to verify */
-export function assertUsable(phc: string): void {
+/** What it costs, 1 being the most that is computed. */
+export const dearness = ({ memoryCost, timeCost, parallelism }: Cost): number =>
+  Math.max(
+    memoryCost / most.memoryCost,
+    timeCost / most.timeCost,
+    parallelism / most.parallelism,
+    (memoryCost * timeCost) / mostWork,
+  );
+
+/**
+ * @returns the hash as it is kept: with the number of its version
+ * @throws Refusal `password.hash_unusable` (no argon2 hash), `password.hash_too_dear` (both invalid)
+ */
+export function usable(phc: string): string {
   const found = readPhc(phc);
-  const usable =
-    found &&
-    found.memoryCost >= 8 * found.parallelism &&
-    found.memoryCost <= most.memoryCost &&
-    found.timeCost >= 1 &&
-    found.timeCost <= most.timeCost &&
-    found.parallelism >= 1 &&
-    found.parallelism <= most.parallelism;
-  if (!usable) throw new Refusal('password.hash_unusable', { kind: 'invalid' });
+  if (!found || found.parallelism < 1 || found.timeCost < 1 || found.memoryCost < 8 * found.parallelism) {
+    throw new Refusal('password.hash_unusable', { kind: 'invalid' });
+  }
+  if (dearness(found) > 1) {
+    const form = `argon2${found.variant}:${found.memoryCost},${found.timeCost},${found.parallelism}`;
+    throw new Refusal('password.hash_too_dear', { kind: 'invalid', details: { form } });
+  }
+  return phc.replace(/^(\$argon2[id]+\$)m=/, '$1v=16$m=');
 }

@@ -20,6 +20,8 @@ import type { Attempt } from './attempt.ts';
  *
  *  select_account ──▶ accounts ──┬─▶ done (the same person)
  *                                └─▶ identifier … (another)
+ *  details: fields that registration asks of everybody and this account has not, once everything is proved
+ *
  *  organization ──▶ organization ──▶ done
  *  consent ──▶ consent ──▶ done          ("Not you?" ──▶ accounts)
  *
@@ -47,6 +49,7 @@ export type Step =
   | 'reset-sent'
   | 'reset'
   | 'new-password'
+  | 'details'
   | 'ways'
   | 'organization'
   | 'consent'
@@ -67,15 +70,18 @@ export interface Situation {
   choices?: readonly SecondFactorKind[] | undefined;
   /** How the organisation of the request, or of the address, wants its people to sign in. */
   policy?: Pick<OrganisationPolicy, 'methods' | 'providers'> | undefined;
+  /** Something that is asked of everybody is not known of this person. */
+  lacking?: boolean | undefined;
 }
 
-export function next({ prompt, signedIn, attempt, user, missing, policy }: Situation): Step {
+export function next(situation: Situation): Step {
+  const { prompt, signedIn, attempt, user, policy } = situation;
   if (prompt === 'consent' && attempt.account !== 'other') return 'consent';
   if (prompt === 'organization' && attempt.account !== 'other') return 'organization';
   if (prompt === 'select_account' && signedIn && attempt.account !== 'other') {
     return attempt.account === 'continue' ? 'done' : 'accounts';
   }
-  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, attempt, missing, policy);
+  if (attempt.proved.length > 0 && user) return whatTheAccountNeeds(user, situation);
   if (attempt.reset) return 'reset';
   if (attempt.letter) return attempt.letter.purpose === 'reset' ? 'reset-sent' : 'verify';
   if (attempt.joining) return 'join';
@@ -86,9 +92,7 @@ export function next({ prompt, signedIn, attempt, user, missing, policy }: Situa
 
 function whatTheAccountNeeds(
   user: Pick<User, 'state' | 'mayHold'>,
-  attempt: Attempt,
-  missing: MissingFactor | undefined,
-  policy: Situation['policy'],
+  { attempt, missing, policy, lacking }: Situation,
 ): Step {
   if (user.state === 'Created' || user.state === 'Unverified') return 'verify';
   if (attempt.risk === 'refuse') return 'refused';
@@ -104,6 +108,7 @@ function whatTheAccountNeeds(
   if (missing) return missing;
   if (attempt.codes?.length) return 'recovery-codes';
   if (attempt.linking && !attempt.linking.answer) return 'link';
+  if (lacking) return 'details';
   return attempt.offer === 'passkey' ? 'passkey-offer' : 'done';
 }
 

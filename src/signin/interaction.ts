@@ -2,7 +2,7 @@ import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrOf, acrValues, freshSeconds, satisfies } from '../credentials/index.ts';
 import type { AppContext, Form } from '../platform/http/index.ts';
 import { readForm } from '../platform/http/index.ts';
-import type { OrganisationPolicy, User } from '../users/index.ts';
+import { fieldsLacking, type OrganisationPolicy, type User } from '../users/index.ts';
 import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { rememberedCookie } from './device.ts';
@@ -197,6 +197,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       missing,
       choices: user && missing ? await ports.factors.choices(user.id, { mailbox }) : [],
       policy: rules,
+      lacking: user !== undefined && fieldsLacking(await ports.fields.list(), user.attributes ?? {}).length > 0,
     };
   };
   return interaction;

@@ -237,6 +237,11 @@ export const codeField: FieldSpec = {
   maxlength: 12,
 };
 
+/** What everybody is asked and this person was not. POST /signin/:uid/details {attributes-<name>…} */
+export function detailsPage(input: Common & { custom: FieldSpec[] }) {
+  return shown('details', input, input.custom);
+}
+
 /** The code from the letter. POST /signin/:uid/verify {code}; again: POST /signin/:uid/verify/send {} */
 export function verifyPage(input: Common & { address: string; sent?: boolean; minutes?: number }) {
   return {

@@ -11,6 +11,7 @@ import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';
 import { createAskedFields } from './steps/asked-fields.ts';
 import { createConsentStep } from './steps/consent.ts';
+import { createDetailsStep } from './steps/details.ts';
 import { createForgotStep } from './steps/forgot.ts';
 import { createIdentifierStep } from './steps/identifier.ts';
 import { createJoinStep } from './steps/join.ts';
@@ -76,6 +77,7 @@ export function createSignin(ports: SigninPorts) {
     'reset-sent': createResetSentStep(signin),
     reset: createResetStep(signin),
     'new-password': createNewPasswordStep(signin),
+    details: createDetailsStep(signin),
     totp: createTotpStep(signin),
     recovery: createRecoveryStep(signin),
     sms,

@@ -1,73 +1,41 @@
-import type { WholeCredentials } from '../credentials/index.ts';
 import { Refusal } from '../platform/index.ts';
 import type { ItemResult, TaskRun } from '../platform/jobs/index.ts';
 import type { By } from '../users/index.ts';
 import { createBatches, failed } from './batch.ts';
+import { type Definitions, isDefinition } from './definitions.ts';
 import type { ImportCheckpoint, ImportInput } from './options.ts';
-import { cellsOf, objectOf, rowOf, textOf } from './parse.ts';
+import { cellsOf, headerOf, objectOf, rowOf, textOf } from './parse.ts';
 import { keysOf, type Row } from './plan.ts';
 import type { TransferPorts } from './ports.ts';
-import { isHeader, readHeader, readRecord, type UserRecord } from './record.ts';
-import { type Context, sourceOf } from './sources/index.ts';
+import { isEnd, isHeader, readHeader } from './record.ts';
+import { createRowChecks } from './rows.ts';
+import { type Context, ldifOf, sourceOf } from './sources/index.ts';
 import { type Piece, split } from './split.ts';
 import type { Spool } from './spool.ts';
 
 const mostRows = 500;
 const mostPending = 4 * 1024 * 1024;
 
-/** What an export was made under; recovery codes of the same one are good here. */
-export const fingerprintOf = (ports: Pick<TransferPorts, 'vault'>): string => ports.vault.mac('export', 'transfer');
-
 /** The work of an import task: reads the spooled file from the checkpoint on, and brings it in batch by batch. */
-export function createImport(ports: TransferPorts, spool: Spool) {
-  const { db, log, vault, tasks, events, passwords, credentialIntake, fields } = ports;
+export function createImport(ports: TransferPorts, definitions: Definitions, spool: Spool) {
+  const { db, log, vault, tasks, events, passwords, fields } = ports;
   const bringIn = createBatches(ports);
-
-  const hashOf = (record: UserRecord, at: ImportCheckpoint): string | undefined => {
-    const { passwordHash } = record;
-    if (passwordHash === undefined) return undefined;
-    // The keys of an export have other names here.
-    const renamed = passwordHash.replace(
-      /^(\$(?:firebase|devise)\$k=)([\w-]+)/,
-      (_, before, id) => before + (at.keys?.[id] ?? id),
-    );
-    return passwords.takeOver(renamed).hash;
-  };
-
-  /** @throws Refusal for what cannot be brought in */
-  const checked = async (line: number, raw: unknown, input: ImportInput, at: ImportCheckpoint): Promise<Row> => {
-    const record = readRecord(raw);
-    if (record.administrator && !input.administrators) {
-      throw new Refusal('import.administrator_refused', { kind: 'forbidden' });
-    }
-    if (record.totp && !credentialIntake.isTotpSecret(record.totp.secret)) {
-      throw new Refusal('import.field_malformed', { kind: 'invalid', details: { field: 'totp.secret' } });
-    }
-    if (record.attributes) {
-      const values = await fields.check(record.attributes, { as: 'administrator', at: 'api' });
-      record.attributes = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)) as never;
-    }
-    const hash =
-      hashOf(record, at) ??
-      (record.password && !input.dryRun ? (await passwords.prepare(record.password)).hash : undefined);
-    const credentials: WholeCredentials = {
-      password: hash ? { hash, changedAt: record.passwordChangedAt } : undefined,
-      totp: record.totp,
-      recoveryCodes: record.recoveryCodes,
-      recoveryCodeMacs: at.ownCodes ? record.recoveryCodeMacs : undefined,
-      passkeys: record.passkeys,
-    };
-    return { line, record, credentials };
-  };
+  const checked = createRowChecks(ports);
 
   const readKeys = async (raw: unknown, at: ImportCheckpoint): Promise<ImportCheckpoint> => {
     const header = readHeader(raw);
     const keys: Record<string, string> = {};
     for (const { id, key } of header.keys ?? []) keys[id] = await passwords.keys.add(key);
+    const ownCodes = header.fingerprint ? vault.hasMac('export', 'transfer', header.fingerprint) : false;
+    return { ...at, keys, ownCodes, whole: false };
+  };
+
+  const contextOf = async ({ firebaseKeyId, pepperId }: ImportInput): Promise<Context> => {
+    const key = firebaseKeyId === undefined ? undefined : await passwords.keys.find(firebaseKeyId);
     return {
-      ...at,
-      keys,
-      ownCodes: header.fingerprint ? vault.hasMac('export', 'transfer', header.fingerprint) : false,
+      fields: new Set((await fields.list()).map(({ name }) => name)),
+      pepperId,
+      firebase: key?.kind === 'firebase' ? { keyId: firebaseKeyId!, key } : undefined,
     };
   };
 
@@ -75,13 +43,7 @@ export function createImport(ports: TransferPorts, spool: Spool) {
     const source = sourceOf(input.from, input.map);
     const delimiter = input.delimiter ?? input.map?.delimiter ?? ',';
     const by: By = { actor, reason: 'import' };
-    const firebaseKey = input.firebaseKeyId && (await passwords.keys.find(input.firebaseKeyId));
-    const context: Context = {
-      fields: new Set((await fields.list()).map(({ name }) => name)),
-      pepperId: input.pepperId,
-      firebase:
-        firebaseKey && firebaseKey.kind === 'firebase' ? { keyId: input.firebaseKeyId!, key: firebaseKey } : undefined,
-    };
+    const context = await contextOf(input);
     let at: ImportCheckpoint = checkpoint ?? { offset: 0, line: 1 };
     let rows: Row[] = [];
     let results: ItemResult[] = [];
@@ -138,19 +100,28 @@ export function createImport(ports: TransferPorts, spool: Spool) {
       pending = 0;
     };
 
+    /** Lines of an export that are no people. @returns whether it was one */
+    const takeOther = async (line: number, raw: Record<string, unknown>): Promise<boolean> => {
+      if (isHeader(raw)) at = await readKeys(raw, at);
+      else if (isEnd(raw)) at = { ...at, whole: true };
+      else if (!isDefinition(raw)) return false;
+      else if (input.definitions && !input.dryRun) {
+        const one = definitions.read(raw);
+        // People before it do not know of it; it is done again after a crash, and then found.
+        await flush({ ...at, ...last });
+        const isNew = await db.transact(() => definitions.add(one, by));
+        results.push({ position: line, outcome: isNew ? 'defined' : 'unchanged', details: { kind: one.type } });
+      }
+      return true;
+    };
+
     /** @returns the record, or undefined for what is none */
     const rawOf = async (piece: Piece): Promise<Record<string, unknown> | undefined> => {
       const text = textOf(piece);
-      if (source.how !== 'csv') {
-        const raw = objectOf(text);
-        if (input.from !== 'cardea' || !isHeader(raw)) return source.convert(raw, context);
-        at = await readKeys(raw, at);
-        return undefined;
-      }
-      const cells = cellsOf(text, delimiter);
-      if (at.columns) return source.convert(rowOf(cells, at.columns), context);
-      at = { ...at, columns: cells.map((cell) => cell.trim()) };
-      return undefined;
+      if (source.how === 'csv') return source.convert(rowOf(cellsOf(text, delimiter), at.columns!), context);
+      if (source.how === 'ldif') return source.convert(ldifOf(text), context);
+      const raw = objectOf(text);
+      return input.from === 'cardea' && (await takeOther(piece.line, raw)) ? undefined : source.convert(raw, context);
     };
 
     let last = { offset: at.offset, line: at.line };
@@ -163,6 +134,12 @@ export function createImport(ports: TransferPorts, spool: Spool) {
     };
     for await (const piece of split(chunks(), { how: source.how, delimiter }, last)) {
       if (signal.aborted) return;
+      if (source.how === 'csv' && !at.columns) {
+        // What is wrong with it is wrong with every row: the whole of it is refused.
+        at = { ...at, columns: headerOf(textOf(piece), delimiter, source.needs) };
+        last = { offset: piece.end, line: piece.nextLine };
+        continue;
+      }
       try {
         const raw = await rawOf(piece);
         if (raw !== undefined) {
@@ -186,5 +163,7 @@ export function createImport(ports: TransferPorts, spool: Spool) {
     await flush({ ...at, ...last });
     const { tally = {} } = (await tasks.find(id)) ?? {};
     await events.record({ type: 'users.imported', ...by, data: { task: id, tally } });
+    // Those that are there are in; that some are not must be seen.
+    if (at.whole === false) throw new Refusal('import.truncated', { kind: 'conflict' });
   };
 }

@@ -9,3 +9,4 @@ export { sourceNames } from './sources/index.ts';
 export { createTransfer, importKind, readOptions, type Transfer } from './transfer.ts';
 export { createOldSystem, type OldSystemSettings } from './trickle/old-system.ts';
 export { createTrickle, type Trickle } from './trickle/trickle.ts';
+export type { Upload, Uploads } from './uploads.ts';

@@ -17,6 +17,10 @@ export const importOptions = z.strictObject({
   administrators: z.boolean().default(false),
   /** Whether groups that are not here are made. */
   createGroups: z.boolean().default(false),
+  /** Whether what an export says of custom fields, permissions, roles, organisations and groups is made as well. */
+  definitions: z.boolean().default(false),
+  /** Whether addresses of which a record does not say so count as proved. */
+  verified: z.boolean().default(false),
   /** Whether every row is reported, or those only that failed or need a look. */
   report: z.enum(['all', 'problems']).default('all'),
   /** Of Firebase's project: signer key and salt separator in base64. */
@@ -53,4 +57,6 @@ export interface ImportCheckpoint {
   keys?: Record<string, string> | undefined;
   /** Whether the recovery codes of an export mean something here. */
   ownCodes?: boolean | undefined;
+  /** Of an export: whether its last line was there. */
+  whole?: boolean | undefined;
 }

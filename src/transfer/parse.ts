@@ -37,6 +37,39 @@ const isShallow = (value: unknown, left: number): boolean =>
   value === null ||
   (left > 0 && Object.values(value).every((inner) => isShallow(inner, left - 1)));
 
+const isText = (text: string) => text.isWellFormed() && !text.includes('\0');
+
+/** Whether PostgreSQL keeps it: no NUL and no half of a surrogate pair in it, escaped ones neither. It must be shallow. */
+export const isStorable = (value: unknown): boolean => {
+  if (typeof value === 'string') return isText(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, inner]) => isText(name) && isStorable(inner));
+};
+
+/**
+ * The columns of a table.
+ * @param needs columns without which the file is another one than it was said to be
+ * @throws Refusal `import.column_repeated`, `import.column_missing` (invalid) with `details.columns`
+ */
+export function headerOf(text: string, delimiter: string, needs: readonly string[] = []): string[] {
+  const columns = cellsOf(text, delimiter).map((cell) => cell.trim());
+  const refuse = (code: string, which: string[]) => {
+    if (which.length === 0) return;
+    const named = which.slice(0, 10).map((column) => column.slice(0, 60));
+    throw new Refusal(code, { kind: 'invalid', details: { columns: named } });
+  };
+  // Of two columns with one name one would be lost unseen.
+  refuse(
+    'import.column_repeated',
+    columns.filter((column, at) => columns.indexOf(column) !== at),
+  );
+  refuse(
+    'import.column_missing',
+    needs.filter((column) => !columns.includes(column)),
+  );
+  return columns;
+}
+
 /** One row's cells. @throws Refusal `import.malformed` (invalid): quotes that make no sense */
 export function cellsOf(text: string, delimiter: string): string[] {
   try {

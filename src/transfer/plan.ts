@@ -21,17 +21,23 @@ export const keysOf = (known: Known): string[] =>
   ].filter((key) => typeof key === 'string');
 
 /**
- * Whom a record means: the account with its id, else that with its external id, its name, its address.
+ * Whom a record means: the account with its id, else that with its external id, its name, its address. A deleted person
+ * is known by id alone: their address may be somebody else's by now, who must not be given what was theirs.
  * @throws Refusal `import.ambiguous` (conflict) when these are different people's
  */
 export function whoIs(record: UserRecord, known: ReadonlyMap<string, WholeUser>): WholeUser | undefined {
-  const found = keysOf(record)
+  const found = keysOf(record.state === 'Deleted' ? { id: record.id } : record)
     .map((key) => known.get(key))
     .filter((user) => user !== undefined);
   const [first, ...others] = found;
   if (others.some(({ id }) => id !== first!.id)) throw new Refusal('import.ambiguous', { kind: 'conflict' });
   return first;
 }
+
+/** Whether anything comes with the record beside facts: something to sign in with, or a place among others. */
+export const brings = ({ credentials, record }: Row): boolean =>
+  Object.values(credentials).some((one) => one !== undefined) ||
+  [record.groups, record.roles, record.organisations, record.consents].some((one) => one && one.length > 0);
 
 const verifiedAt = (record: UserRecord, now: string): string | undefined =>
   record.emailVerified === true ? now : record.emailVerified ? record.emailVerified : undefined;

@@ -3,7 +3,7 @@ import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
 import type { Clock, Log, Vault } from '../platform/index.ts';
 import type { Tasks } from '../platform/jobs/index.ts';
-import type { Groups, Intake, Users } from '../users/index.ts';
+import type { Fields, Groups, Intake, Memberships, Organisations, Permissions, Roles, Users } from '../users/index.ts';
 
 /** What is asked of the custom fields. */
 export interface FieldChecks {
@@ -20,9 +20,13 @@ export interface TransferPorts {
   users: Pick<Users, 'update'>;
   intake: Intake;
   credentialIntake: CredentialIntake;
+  memberships: Memberships;
   passwords: Pick<Passwords, 'prepare' | 'takeOver' | 'keys'>;
+  fields: Pick<Fields, 'check' | 'list' | 'find' | 'put'>;
   groups: Pick<Groups, 'create' | 'addMembers'>;
+  roles: Pick<Roles, 'list' | 'named' | 'put' | 'assign'>;
+  permissions: Pick<Permissions, 'list' | 'put'>;
+  organisations: Pick<Organisations, 'list' | 'called' | 'create'>;
   events: Pick<Events, 'record' | 'recordAll'>;
-  fields: FieldChecks;
   settings: { imports: { maxBytes: number } };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Refusal } from '../platform/index.ts';
 import { isEmail, isUserName, userStates } from '../users/index.ts';
+import { isStorable } from './parse.ts';
 
 // One account, as a line of NDJSON says it: what imports take and exports give. See docs/guides/import.md.
 
@@ -10,8 +11,12 @@ const text = (most: number) =>
     .max(most)
     .refine((value) => value.isWellFormed() && !value.includes('\0'));
 const name = text(200);
-const moment = z.iso.datetime({ offset: true }).or(z.iso.date());
-const json = z.record(z.string().max(200), z.json());
+/** Within what every part of the house can reckon with. */
+const moment = z.iso
+  .datetime({ offset: true })
+  .or(z.iso.date())
+  .refine((value) => value >= '1900' && value < '2200');
+const json = z.record(z.string().max(200), z.json()).refine(isStorable);
 
 const line = text(2_000);
 /** Only what a browser may follow or show: these become links. */
@@ -96,7 +101,25 @@ const record = z.strictObject({
   groups: z.array(text(256)).max(1000).optional(),
   roles: z.array(text(256)).max(1000).optional(),
   organisations: z
-    .array(z.strictObject({ name: text(256), roles: z.array(text(256)).max(100).optional() }))
+    .array(
+      z.strictObject({
+        name: text(256),
+        roles: z.array(text(256)).max(100).optional(),
+        groups: z.array(text(256)).max(1000).optional(),
+      }),
+    )
+    .max(1000)
+    .optional(),
+  consents: z
+    .array(
+      z.strictObject({
+        client: text(200),
+        scopes: z.array(text(200)).max(200),
+        claims: z.array(text(200)).max(200).optional(),
+        resourceScopes: z.record(text(500), z.array(text(200)).max(200)).optional(),
+        givenAt: moment.optional(),
+      }),
+    )
     .max(1000)
     .optional(),
 });
@@ -134,6 +157,9 @@ export type ExportHeader = z.output<typeof header>;
 
 export const isHeader = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'cardea.export';
+
+/** The last line of an export: without it some are missing. */
+export const isEnd = (value: unknown): boolean => (value as { type?: unknown }).type === 'cardea.end';
 
 const checked = <T>(schema: z.ZodType<T>, value: unknown): T => {
   const result = schema.safeParse(value);

@@ -1,5 +1,5 @@
-/** How a file is cut into records: lines, CSV (whose quoted fields may hold line breaks), elements of a JSON array. */
-export type Cut = 'lines' | 'csv' | 'json';
+/** How a file is cut into records: lines, CSV (whose quoted fields may hold line breaks), elements of a JSON array, LDIF. */
+export type Cut = 'lines' | 'csv' | 'json' | 'ldif';
 
 /** A record as it stands in the file. */
 export interface Piece {
@@ -27,6 +27,18 @@ interface Cutter {
 }
 
 const lines = (): Cutter => ({ take: (byte) => (byte === newline ? 'after' : 'on') });
+
+/** RFC 2849: an empty line ends a record. */
+function ldif(): Cutter {
+  let isEmpty = true;
+  return {
+    take(byte) {
+      if (byte === newline && isEmpty) return 'after';
+      if (byte !== 0x0d) isEmpty = byte === newline;
+      return 'on';
+    },
+  };
+}
 
 /** RFC 4180: only a quote at a field's beginning opens, and two inside are one. */
 function csv(delimiter: number): Cutter {
@@ -122,12 +134,13 @@ export async function* split(
   cut: { how: Cut; delimiter?: string | undefined },
   from: { offset: number; line: number } = { offset: 0, line: 1 },
 ): AsyncGenerator<Piece> {
-  const cutter =
-    cut.how === 'lines'
-      ? lines()
-      : cut.how === 'csv'
-        ? csv((cut.delimiter ?? ',').charCodeAt(0))
-        : json(from.offset > 0);
+  const cutters: Record<Cut, () => Cutter> = {
+    lines,
+    ldif,
+    csv: () => csv((cut.delimiter ?? ',').charCodeAt(0)),
+    json: () => json(from.offset > 0),
+  };
+  const cutter = cutters[cut.how]();
   let { offset, line } = from;
   let start = line;
   let parts: Buffer[] = [];

@@ -8,7 +8,7 @@ export { emailKey, isEmail } from './email.ts';
 export { type FieldFault, type Given, mayRead, mayWrite } from './fields/check.ts';
 export { type Field, type FieldInput, fieldObject, fieldSchema, fieldTypes } from './fields/definition.ts';
 export { createFields, type Fields, mergeValues } from './fields/fields.ts';
-export { fieldProblems, fieldSpecs, fieldsAsked, formValues, typedValues } from './fields/form.ts';
+export { fieldProblems, fieldSpecs, fieldsAsked, fieldsLacking, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
 export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
 export {
@@ -22,6 +22,8 @@ export {
 export type { Belonging, Member } from './groups/members.ts';
 export { type IdentityStatus, identityStatuses } from './identity.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
+export { createMemberships, type Memberships, type UnknownMemberships } from './memberships.ts';
+export type { WholeMemberships } from './memberships-reader.ts';
 export {
   challengeName,
   domainOf,

@@ -46,10 +46,12 @@ export async function apiStage(options: CardeaOptions = {}) {
 
   const given = async (client: typeof reader) =>
     String((await tokenClient(cardea.issuer, client).credentials()).body.access_token);
-  const signedIn = async (email: string, scope: string) =>
+  const signedIn = async (email: string, scope: string, totp?: string) =>
     (
       await tokenClient(cardea.issuer, console_).signIn({
         email,
+        ...(email === ADMIN.email && { password: ADMIN.password }),
+        ...(totp && { totp }),
         parameters: { scope: `openid ${scope}`, resource: api },
         tokenParameters: { resource: api },
       })
@@ -81,7 +83,7 @@ export async function apiStage(options: CardeaOptions = {}) {
     return {
       status: response.status,
       headers: response.headers,
-      body: (text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as Body,
+      body: (text && /[/+]json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : text) as Body,
     };
   }
 
@@ -95,7 +97,7 @@ export async function apiStage(options: CardeaOptions = {}) {
     call,
     idOf,
     ids: { ada: await idOf(ADA.email), grace: await idOf(GRACE.email), admin: await idOf(ADMIN.email) },
-    /** Makes the administrator's last sign-in one with two factors, just now or so many seconds ago. */
+    /** A token of theirs. @param totp the secret of their app, for a sign-in with two factors */
     signedIn,
     async stop() {
       const logs = cardea.logs();

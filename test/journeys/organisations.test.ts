@@ -154,6 +154,27 @@ describe('custom fields', () => {
     expect(await kept()).toEqual({});
   });
 
+  it('that registration asks of everybody are asked of who came another way, once, when all is proved', async () => {
+    const field = { name: 'badge', label: { en: 'Badge' }, type: 'string', required: true, pattern: '[A-Z]\\d+' };
+    await told(cardea, 'field', 'put', JSON.stringify({ ...field, write: ['user'], ask: ['registration'] }));
+    const { person, page } = await signedIn(ADA.email);
+    expect([page.url.pathname.split('/').at(-1), page.text]).toEqual(['details', expect.stringContaining('Badge')]);
+    // There is no way round it: nobody is signed in yet.
+    expect((await person.open(`${cardea.issuer}/account`)).url.pathname).toMatch(/^\/signin\//);
+    for (const wrong of ['', 'nothing like it']) {
+      const again = await person.submit(page, { 'attributes-badge': wrong }, { extra: { 'attributes-shirt': 's' } });
+      expect(again.status).toBe(422);
+    }
+    const done = await person.submit(page, { 'attributes-badge': 'A12' });
+    expect(done.url.pathname).toBe('/account/organisations');
+    const [row] = await cardea.sql<{ attributes: object }>('select attributes from user_account where email = $1', [
+      ADA.email,
+    ]);
+    expect(row!.attributes).toEqual({ badge: 'A12' });
+    expect((await signedIn(ADA.email)).page.url.pathname).toBe('/account/organisations');
+    await told(cardea, 'field', 'remove', 'badge');
+  });
+
   it('declared while it runs, they are asked at once', async () => {
     const field = { name: 'motto', label: { en: 'Motto' }, type: 'string', write: ['user'], ask: ['profile'], max: 10 };
     await told(cardea, 'field', 'put', JSON.stringify(field));

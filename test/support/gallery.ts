@@ -21,7 +21,7 @@ import * as setup from '../../src/setup/pages.ts';
 import * as factor from '../../src/signin/factor-pages.ts';
 import * as signin from '../../src/signin/pages.ts';
 import { joinPage, linkPage, providerButtons } from '../../src/signin/provider-pages.ts';
-import { preferencesOf } from '../../src/users/index.ts';
+import { fieldSchema, fieldSpecs, preferencesOf } from '../../src/users/index.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
 export interface Exhibit {
@@ -76,6 +76,23 @@ const appSetup = {
 };
 const codes = Array.from({ length: 10 }, (_, n) => `k7mzp-4dhq${n}`);
 const device = { id: 'd', browser: 'Firefox', system: 'Linux', ip: '2001:db8:85a3:8d3:1319:8a2e:370:7348' };
+
+const customFields = fieldSpecs(
+  [
+    {
+      ...{ name: 'cost_centre', label: { en: 'Cost centre', de: 'Kostenstelle' }, type: 'string', required: true },
+      hint: { en: 'Two letters and four digits, as AB-1234', de: 'Zwei Buchstaben und vier Ziffern, etwa AB-1234' },
+    },
+    {
+      ...{ name: 'shirt', label: { en: 'Shirt size', de: 'Hemdgröße' }, type: 'enum' },
+      options: [{ value: 's', label: { en: 'Small', de: 'Klein' } }, { value: 'xl' }],
+    },
+    { name: 'born', label: { en: 'First day at work', de: 'Erster Arbeitstag' }, type: 'date' },
+    { name: 'vegan', label: { en: 'I eat no meat', de: 'Ich esse kein Fleisch' }, type: 'boolean' },
+    { name: 'tags', label: { en: 'What I can help with', de: 'Wobei ich helfen kann' }, type: 'strings' },
+    { name: 'site', label: { en: 'A page about me', de: 'Eine Seite über mich' }, type: 'url' },
+  ].map((field) => fieldSchema.parse(field)),
+);
 
 const kinds = ['google', 'microsoft', 'apple', 'github', 'gitlab', 'discord', 'facebook', 'linkedin', 'oidc'] as const;
 const everyProvider = kinds.map((kind) => ({ id: kind, kind, name: kind === 'oidc' ? long : kind, logo: undefined }));
@@ -143,6 +160,13 @@ const models: Record<string, { page: string }> = {
   'passkey-offer-refused': signin.passkeyOfferPage({ ...base, problems: [{ code: 'passkey.kind_refused' }] }),
   password: signin.passwordPage({ ...base, identifier: email, remember: true }),
   'password-refused': signin.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
+  'register-custom': signin.registerPage({ ...base, minLength, custom: customFields }),
+  details: signin.detailsPage({ ...base, custom: customFields }),
+  'details-refused': signin.detailsPage({
+    ...base,
+    custom: customFields,
+    problems: [{ field: 'attributes-cost_centre', code: 'field.missing' }],
+  }),
   register: signin.registerPage({
     ...base,
     minLength,

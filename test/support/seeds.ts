@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { createClient } from './client.ts';
+import { createClient, type PlainClient } from './client.ts';
 import { PASSWORD } from './flows.ts';
+import { codeNow } from './totp.ts';
 
 /** Where the clients of the protocol tests are called back; nobody listens there, the plain client stops before. */
 export const CALLBACK = 'http://localhost:9/callback';
@@ -104,13 +105,19 @@ export const createPerson = () => createClient({ outside: /^http:\/\/(localhost|
 /** Signs in at the pages, agrees to what is asked, and answers the address that the application is called back with. */
 export async function authorize(
   url: URL,
-  { person = createPerson(), email = ADA.email, password = PASSWORD } = {},
+  {
+    person = createPerson(),
+    email = ADA.email,
+    password = PASSWORD,
+    totp,
+  }: { person?: PlainClient; email?: string; password?: string; totp?: string | undefined } = {},
 ): Promise<URL> {
   let page = await person.open(url);
   for (let steps = 0; page.status !== 0 && steps < 6; steps++) {
     const step = page.url.pathname.split('/').at(-1);
     if (step === 'identifier') page = await person.submit(page, { identifier: email });
     else if (step === 'password') page = await person.submit(page, { password });
+    else if (step === 'totp' && totp) page = await person.submit(page, { code: codeNow(totp) });
     else if (step === 'consent') page = await person.submit(page, {}, { button: 'allow' });
     else throw new Error(`no way on from ${page.status} ${page.url}: ${page.text.slice(0, 300)}`);
   }

@@ -65,7 +65,9 @@ export function tokenClient(at: string | (() => string), client: Metadata) {
     );
 
   /** A code for who is signed in, or signs in. */
-  async function code(options: { person?: PlainClient; email?: string; password?: string; parameters?: Fields } = {}) {
+  async function code(
+    options: { person?: PlainClient; email?: string; password?: string; totp?: string; parameters?: Fields } = {},
+  ) {
     const { person = createPerson(), email = ADA.email, parameters, ...rest } = options;
     const back = await authorize(authorizeUrl(parameters), { person, email, ...rest });
     const found = back.searchParams.get('code');

@@ -2,34 +2,51 @@ import { createCredentialIntake } from '../../src/credentials/index.ts';
 import { createBus, silentLog } from '../../src/platform/index.ts';
 import { createTasks } from '../../src/platform/jobs/index.ts';
 import { createTransfer, type ImportOptions } from '../../src/transfer/index.ts';
-import { createGroups, createIntake } from '../../src/users/index.ts';
+import {
+  createFacts,
+  createFields,
+  createGroups,
+  createIntake,
+  createMemberships,
+  createOrganisations,
+  createPermissions,
+  createRoles,
+} from '../../src/users/index.ts';
 import { credentialsRoom } from './credentials.ts';
 
 /** The room `transfer` on a database of its own, with every room below it. */
-export async function transferRoom(options: { maxBytes?: number; fields?: string[] } = {}) {
+export async function transferRoom(options: { maxBytes?: number; fields?: string[]; clients?: string[] } = {}) {
   const room = await credentialsRoom();
   const { db, clock, events } = room;
   const bus = await createBus({ url: room.url, db, log: silentLog });
   const tasks = createTasks({ db, clock, log: silentLog, bus, pollSeconds: 0.2 });
   const groups = createGroups({ db, events, clock });
-  const known = options.fields ?? [];
+  const roles = createRoles({ db, clock, events });
+  const permissions = createPermissions({ db, events });
+  const fields = createFields({ db, bus, clock, events });
+  const organisations = createOrganisations({
+    ...{ facts: createFacts({ db, mostGroups: 100 }), roles },
+    ...{ db, bus, clock, events, log: silentLog, mail: room.mail, resolveTxt: async () => [] },
+    ...{ home: '', invitationLink: () => '', invitationLife: 1 },
+  });
+  for (const name of options.fields ?? []) {
+    await fields.put({ name, label: { en: name }, type: 'string' }, { actor: { kind: 'system' } });
+  }
+  const clients = new Set(options.clients);
   const transfer = createTransfer({
     ...room,
+    ...{ tasks, fields, groups, roles, permissions, organisations },
     log: silentLog,
-    tasks,
     intake: createIntake({ db, clock }),
     credentialIntake: createCredentialIntake({ db, clock, vault: room.vault }),
-    groups,
-    fields: { check: async (values) => values, list: async () => known.map((name) => ({ name })) },
+    memberships: createMemberships({ db, clock, events, groups, isClient: async (id) => clients.has(id) }),
     settings: { imports: { maxBytes: options.maxBytes ?? 64 * 1024 * 1024 } },
   });
   const by = { actor: { kind: 'system' as const } };
 
   return {
     ...room,
-    tasks,
-    groups,
-    transfer,
+    ...{ tasks, fields, groups, roles, permissions, organisations, transfer },
     by,
     /** Brings it in and waits until that has ended. */
     async bring(content: string | Buffer | object[], how: ImportOptions = {}) {

@@ -206,4 +206,30 @@ describe('at the sign-in page', () => {
     await again.close();
     expect(cardea.logs()).not.toContain('difference engine');
   });
+
+  it('while the old system is down, everybody with a wrong password is told so, nobody’s account is made, and later it works', async () => {
+    old.set('later@old.example', 'difference engine no 4');
+    profile = { name: 'Later' };
+    const attempt = async (email: string, password: string) => {
+      const walker = await createWalker('plain client', { browser: undefined });
+      await walker.open(`${cardea.demo}/sign-in`);
+      await walker.submit({ identifier: email });
+      const view = await walker.submit({ password });
+      await walker.close();
+      return view;
+    };
+    how = 'failing';
+    const down = await attempt('later@old.example', 'difference engine no 4');
+    expect(down.status).toBe(422);
+    expect(down.text).toContain('cannot be reached just now');
+    const known = await attempt('page@old.example', 'not it');
+    expect(known.text, 'told to who is here as well, so that it tells nothing').toContain('cannot be reached just now');
+    expect(await cardea.sql(`select 1 from user_account where email = 'later@old.example'`)).toEqual([]);
+    how = 'well';
+    const wrong = await attempt('later@old.example', 'not it');
+    expect(wrong.text).not.toContain('cannot be reached');
+    const right = await attempt('later@old.example', 'difference engine no 4');
+    expect(right.url.pathname).not.toContain('password');
+    expect(await cardea.sql(`select 1 from user_account where email = 'later@old.example'`)).toHaveLength(1);
+  });
 });

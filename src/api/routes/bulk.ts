@@ -1,63 +1,15 @@
 import { z } from 'zod';
 import { Refusal } from '../../platform/index.ts';
-import type { ItemResult, Task } from '../../platform/jobs/index.ts';
-import type { Caller } from '../bearer.ts';
 import { action, type BulkInput, bulkKind, scopesFor } from '../bulk.ts';
 import { invalid } from '../checks.ts';
-import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
-import { byId, id, moment, pageOf, paging } from '../schemas.ts';
+import { id } from '../schemas.ts';
 import { filterOf, filters } from './directory.ts';
+import { showTask, task } from './tasks.ts';
 
 const section = 'Many at once';
 const mostIds = 10_000;
-
-const task = z
-  .strictObject({
-    id: id(),
-    kind: z.string(),
-    state: z.enum(['queued', 'running', 'done', 'failed', 'cancelled']),
-    total: z.number().int().nullable().describe('Null until it is known'),
-    done: z.number().int(),
-    failed: z.number().int(),
-    outcomes: z.record(z.string(), z.number().int()),
-    error: z.string().nullable().describe('Why it failed as a whole'),
-    created_at: moment(),
-    started_at: moment().nullable(),
-    ended_at: moment().nullable(),
-  })
-  .meta({ id: 'Task' });
-
-const item = z
-  .strictObject({
-    position: z.number().int(),
-    item: z.string().nullable(),
-    outcome: z.string().describe('failed, or what went well'),
-    code: z.string().nullable(),
-  })
-  .meta({ id: 'TaskResult' });
-
-const show = (found: Task) => ({
-  id: found.id,
-  kind: found.kind,
-  state: found.state,
-  total: found.total ?? null,
-  done: found.done,
-  failed: found.failed,
-  outcomes: found.tally,
-  error: found.error?.code ?? null,
-  created_at: found.createdAt.toISOString(),
-  started_at: found.startedAt?.toISOString() ?? null,
-  ended_at: found.endedAt?.toISOString() ?? null,
-});
-
-const showItem = ({ position, item, outcome, code }: ItemResult) => ({
-  position,
-  item: item ?? null,
-  outcome,
-  code: code ?? null,
-});
 
 const body = z
   .strictObject({
@@ -70,16 +22,6 @@ const body = z
 /** The same to thousands of people, as a task that outlives the request and the process. */
 export function bulkRoutes(ports: ApiPorts): Route[] {
   const { tasks, groups, fields, clock } = ports;
-  const cursors = createCursors(ports);
-
-  /** A task of another service is none of a service's business; administrators see them all. */
-  const found = async (wanted: string, { clientId, accountId }: Caller): Promise<Task> => {
-    const task = await tasks.find(wanted);
-    if (!task || (accountId === undefined && task.by.id !== clientId)) {
-      throw new Refusal('task.unknown', { kind: 'missing' });
-    }
-    return task;
-  };
 
   return [
     route({
@@ -117,45 +59,7 @@ export function bulkRoutes(ports: ApiPorts): Route[] {
           startedAt: clock.now().toISOString(),
         };
         const started = await tasks.start(bulkKind, input, by.actor);
-        return { body: show(started), status: 202, location: `/admin/tasks/${started.id}` };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/admin/tasks/{id}',
-      ...{ section, summary: 'Read a task', scopes: ['users.read'] },
-      params: byId,
-      answer: task,
-      refusals: ['task.unknown'],
-      handle: async ({ params, caller }) => ({ body: show(await found(params.id, caller)) }),
-    }),
-    route({
-      method: 'DELETE',
-      path: '/admin/tasks/{id}',
-      ...{ section, summary: 'Cancel a task', scopes: ['users.write'] },
-      details: 'What was done stays done; nothing more is.',
-      params: byId,
-      answer: task,
-      refusals: ['task.unknown'],
-      async handle({ params, caller }) {
-        await found(params.id, caller);
-        return { body: show((await tasks.cancel(params.id))!) };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/admin/tasks/{id}/results',
-      ...{ section, summary: 'Read the results of a task', scopes: ['users.read'] },
-      params: byId,
-      query: z.strictObject({ outcome: z.string().min(1).max(60).optional(), ...paging }),
-      answer: pageOf(item),
-      refusals: ['task.unknown', 'cursor.invalid'],
-      async handle({ params, query: { outcome, limit, cursor }, caller }) {
-        await found(params.id, caller);
-        const pages = cursors(caller, ['results', params.id, outcome ?? null]);
-        const after = pages.after<number>(cursor);
-        const results = await tasks.results(params.id, { after, limit: limit + 1, outcome });
-        return { body: pages.page(results, limit, showItem, ({ position }) => position) };
+        return { body: showTask(started, tasks), status: 202, location: `/admin/tasks/${started.id}` };
       },
     }),
   ];

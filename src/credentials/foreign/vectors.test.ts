@@ -21,6 +21,12 @@ const vectors: Record<string, [password: string, hash: string][]> = {
     [TABLE, '$2b$05$Z17AXnnlpzddNUvnC6cZNOSwMA/8oNiKnHTHTwLlBijfucQQlHjaG'],
     [TABLE, '$2y$05$Z17AXnnlpzddNUvnC6cZNOSwMA/8oNiKnHTHTwLlBijfucQQlHjaG'],
   ],
+  'bcrypt looks at 72 bytes (Openwall’s crypt_blowfish, wrapper.c)': [
+    [
+      '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored',
+      '$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui',
+    ],
+  ],
   'WordPress 6.8': [
     ['admin', '$wp$2y$10$Q1xinFjrZeLWJBvxviIL6u834Fu.evIEFHAUVisQ5O.w9Dm0sMdES'],
     ['correct horse', '$wp$2y$05$abcdefghijklmnopqrstuu9iY1gyjA3k6CGptWJJ9nIT22tG/wV8K'],
@@ -73,6 +79,9 @@ const vectors: Record<string, [password: string, hash: string][]> = {
     ['password', '$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI'],
     ['pleaseletmein', '$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI'],
   ],
+  'scrypt as one number (lambdaworks’ own example)': [
+    ['secret', '$s0$e0801$epIxT/h6HbbwHaehFnh/bw==$7H0vsXlY8UxxyW/BWx/9GuY7jEvGjT71GFd6O4SZND0='],
+  ],
   'LDAP (RFC 2307, from a directory)': [
     ['helloworld', '{MD5}/F4DjTilcDIIVEHn/nAQsA=='],
     ['testing1234', '{SMD5}UjFY34os/pnZQ3oQOzjqGu4yeXE='],
@@ -121,7 +130,8 @@ describe.each(Object.entries(vectors))('%s', (_name, all) => {
     expect(foreign, 'understood').toBeDefined();
     expect(foreign.dear).toBeLessThanOrEqual(1);
     expect(foreign.verify(password)).toBe(true);
-    expect(foreign.verify(`${password}x`)).toBe(false);
+    expect(foreign.verify(`x${password}`)).toBe(false);
+    if (password.length <= 72) expect(foreign.verify(`${password}x`)).toBe(false);
   });
 });
 
@@ -203,6 +213,7 @@ describe('a hash that would cost too much to verify', () => {
     // Four thousand million iterations.
     Buffer.concat([Buffer.from('0100000002ffffffff00000010', 'hex'), Buffer.alloc(48, 1)]).toString('base64'),
     '$scrypt$ln=18,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
+    '$s0$1f0801$epIxT/h6HbbwHaehFnh/bw==$7H0vsXlY8UxxyW/BWx/9GuY7jEvGjT71GFd6O4SZND0=',
     '$scrypt$ln=14,r=8,p=9999$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
     '$scrypt$ln=31,r=9999,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
     '$firebase$k=a,ln=20,r=8$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==',

@@ -5,6 +5,7 @@ import type { ClientBase, Pool } from 'pg';
 import type { Log } from '../log.ts';
 import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
+import { releaseLost } from './lost.ts';
 import { createReplica, type ReplicaSettings, type ReplicaState } from './replica.ts';
 import { traceStatements } from './traced.ts';
 
@@ -76,6 +77,7 @@ export async function createDb(options: {
     logger: (message) => options.log.debug(message),
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
+  releaseLost(pool);
   if (isTracing()) traceStatements(pool);
   const replica =
     options.replica &&

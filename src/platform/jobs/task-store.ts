@@ -1,5 +1,5 @@
 import type { Db } from '../db/index.ts';
-import { type Clock, newId, secondsAfter } from '../index.ts';
+import { type Clock, newId, Refusal, secondsAfter } from '../index.ts';
 import type { ItemResult, Progress, Task, TaskActor, TaskState } from './task.ts';
 
 /** A turn that crashes this often without coming further takes its process with it: it is given up. */
@@ -65,7 +65,18 @@ export function createTaskStore({ db, clock, leaseSeconds }: { db: Db; clock: Cl
     );
 
   return {
-    async add({ id, kind, input, by }: { id: string; kind: string; input: unknown; by: TaskActor }): Promise<Task> {
+    /** In the open transaction. @throws Refusal `task.too_many` (limited) when so many of the kind wait or run */
+    async add(fresh: { id: string; kind: string; input: unknown; by: TaskActor; most: number }): Promise<Task> {
+      const { id, kind, input, by, most } = fresh;
+      // Counted one after the other, or sixty at once would all find room.
+      await db.lock(`tasks:${kind}`);
+      const [row] = await db.query<{ count: number }>(
+        `select count(*)::int as count from task where kind = $1 and state in ('queued', 'running')`,
+        [kind],
+      );
+      if (row!.count >= most) {
+        throw new Refusal('task.too_many', { kind: 'limited', details: { most }, retryAfter: 60 });
+      }
       const task = await first(
         `insert into task (id, kind, input, state, started_by, created_at, updated_at)
            values ($1, $2, $3, 'queued', $4, $5, $5) returning *`,
@@ -216,6 +227,17 @@ export function createTaskStore({ db, clock, leaseSeconds }: { db: Db; clock: Cl
         ? first(
             `update task set state = 'cancelled', owner = null, lease_until = null, ended_at = $2, updated_at = $2
                where id = $1 and state in ('queued', 'running') returning *`,
+            [id, clock.now()],
+          )
+        : undefined,
+
+    /** Back into the queue, from its checkpoint. @returns undefined when it had not been cancelled nor failed */
+    resume: async (id: string): Promise<Task | undefined> =>
+      isId(id)
+        ? first(
+            `update task set state = 'queued', error = null, owner = null, lease_until = null, ended_at = null,
+               take_overs = 0, updated_at = $2
+               where id = $1 and state in ('cancelled', 'failed') returning *`,
             [id, clock.now()],
           )
         : undefined,

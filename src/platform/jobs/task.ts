@@ -72,11 +72,18 @@ export interface Progress<Checkpoint> {
 export interface TaskKind<Input, Checkpoint> {
   /** How many of this kind run at once, in all processes together; default 1. */
   concurrency?: number;
+  /** How many may wait or run; default 50. One more is refused: what nobody can get to soon is better asked for later. */
+  most?: number;
   /**
    * Does the work. A Refusal ends the task as failed with its code, but for one of kind `unavailable`, after which it is
    * tried again. Returning early when the signal is aborted leaves the rest to the next turn.
    */
   run(run: TaskRun<Input, Checkpoint>): Promise<void>;
-  /** After the task was done, cancelled or has failed, perhaps more than once: to clear away what only it needed. */
-  ended?(id: string): Promise<void>;
+  /** How much of it is done, from 0 to 1, where items are not counted beforehand. */
+  progress?(task: Task): number | undefined;
+  /**
+   * After the task was done, cancelled or has failed, perhaps more than once: to clear away what only it needed. Only
+   * what is `done` cannot be resumed.
+   */
+  ended?(id: string, state: TaskState): Promise<void>;
 }

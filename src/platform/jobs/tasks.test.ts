@@ -273,3 +273,62 @@ describe('a task that is cancelled', () => {
     expect((await tasks.cancel(id))?.state).toBe('done');
   });
 });
+
+describe('a task that has ended before its end', () => {
+  it('is resumed from where it was, as often as one likes', async () => {
+    const tasks = tasksOn(ground);
+    let ended: string[] = [];
+    let stop: (() => void) | undefined;
+    tasks.register('count', {
+      ...counting(ground, {
+        at: (item) => {
+          if (item === 10) stop?.();
+        },
+      }),
+      ended: async (_, state) => void ended.push(state),
+    });
+    const { id } = await tasks.start('count', { to: 20 }, by);
+    stop = () => {
+      throw new Refusal('test.stopped', { kind: 'conflict' });
+    };
+    const failed = await tasks.finish(id);
+    expect(failed).toMatchObject({ state: 'failed', done: 8, failed: 2, error: { code: 'test.stopped' } });
+    expect(tasks.progressOf(failed)).toBe(0.5);
+    stop = undefined;
+    expect(await tasks.resume(id)).toMatchObject({ state: 'queued', error: undefined, done: 8 });
+    expect(await tasks.finish(id)).toMatchObject({ state: 'done', done: 16, failed: 4 });
+    expect(await items()).toEqual(upTo(20));
+    expect(ended).toEqual(['failed', 'done']);
+    ended = [];
+    expect((await tasks.resume(id))!.state, 'what is done stays done').toBe('done');
+    expect(await tasks.resume(newId())).toBeUndefined();
+  });
+
+  it('when it is resumed in the very moment it was cancelled in, no item is done twice', async () => {
+    const tasks = tasksOn(ground);
+    tasks.register('count', counting(ground, { at: () => wait(2) }));
+    tasks.work();
+    const { id } = await tasks.start('count', { to: 60 }, by);
+    for (let round = 0; round < 5; round++) {
+      await eventually(async () => expect((await tasks.find(id))!.done).toBeGreaterThan(round * 5));
+      await tasks.cancel(id);
+      await tasks.resume(id);
+    }
+    await eventually(async () => expect((await tasks.find(id))!.state).toBe('done'));
+    expect(await items()).toEqual(upTo(60));
+  });
+});
+
+describe('more tasks than may wait', () => {
+  it('are refused, however many are asked for at once', async () => {
+    const tasks = tasksOn(ground);
+    tasks.register('count', { ...counting(ground), most: 5 });
+    const asked = await Promise.allSettled(Array.from({ length: 20 }, () => tasks.start('count', { to: 1 }, by)));
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    const refused = asked.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    expect(refused.reason).toMatchObject({ code: 'task.too_many', kind: 'limited', details: { most: 5 } });
+    const [first] = await tasks.list({ kind: 'count' });
+    await tasks.finish(first!.id);
+    expect((await tasks.start('count', { to: 1 }, by)).state).toBe('queued');
+  });
+});

@@ -12,6 +12,7 @@ export interface Tasks {
    * Queues it; in an open transaction, with it.
    * @param input kept as it is for as long as the task: no secret in the clear
    * @param id of its own, for when something had to be stored under it before
+   * @throws Refusal `task.too_many` (limited) when as many of the kind wait or run as may
    */
   start(kind: string, input: unknown, by: TaskActor, id?: string): Promise<Task>;
   find(id: string): Promise<Task | undefined>;
@@ -19,6 +20,13 @@ export interface Tasks {
   list(filter?: { kind?: string; state?: TaskState; before?: string; limit?: number }): Promise<Task[]>;
   /** Nothing more is committed for it from now on; what was stays. @returns undefined when there is no such task */
   cancel(id: string): Promise<Task | undefined>;
+  /**
+   * Lets what was cancelled or has failed go on from where it was. What is done, waits or runs stays as it is.
+   * @returns the task as it is now, or undefined when there is no such task
+   */
+  resume(id: string): Promise<Task | undefined>;
+  /** How much of it is done, from 0 to 1; undefined while nobody can say. */
+  progressOf(task: Task): number | undefined;
   /** By position. @param cursor the last position seen; default from the beginning */
   results(
     id: string,
@@ -35,6 +43,8 @@ export interface Tasks {
 }
 
 const topic = 'task';
+const usuallyMost = 50;
+const keptDays = 30;
 
 /**
  * @param options.leaseSeconds after which a process that gave no sign of life has lost its task
@@ -63,7 +73,8 @@ export function createTasks(options: {
     const turn = createTurn({ db, store, log, clock, leaseSeconds, kind: kinds.get(task.kind)!, task });
     turns.set(task.id, turn);
     return turn.ended.finally(() => {
-      turns.delete(task.id);
+      // One that was cancelled and resumed may have a new turn here already.
+      if (turns.get(task.id) === turn) turns.delete(task.id);
       if (working) void look();
     });
   };
@@ -111,7 +122,7 @@ export function createTasks(options: {
     },
     start: (kind, input, by, id = newId()) =>
       db.transact(async () => {
-        const task = await store.add({ id, kind, input, by });
+        const task = await store.add({ id, kind, input, by, most: kinds.get(kind)?.most ?? usuallyMost });
         await bus.publish(topic, id);
         return task;
       }),
@@ -125,8 +136,19 @@ export function createTasks(options: {
       });
       if (task?.state !== 'cancelled') return task;
       turns.get(id)?.abort('cancelled');
-      await kinds.get(task.kind)?.ended?.(id);
+      await kinds.get(task.kind)?.ended?.(id, 'cancelled');
       return task;
+    },
+    resume: (id) =>
+      db.transact(async () => {
+        const task = await store.resume(id);
+        if (task) await bus.publish(topic, id);
+        return task ?? (await store.find(id));
+      }),
+    progressOf(task) {
+      if (task.state === 'done') return 1;
+      if (task.total) return Math.min((task.done + task.failed) / task.total, 1);
+      return kinds.get(task.kind)?.progress?.(task);
     },
     results: store.results,
     async finish(id) {
@@ -154,7 +176,7 @@ export function createTasks(options: {
       await Promise.all([...turns.values()].map(({ ended }) => ended));
     },
     async tidy() {
-      const removed = await store.remove(secondsAfter(clock.now(), -30 * 24 * 60 * 60));
+      const removed = await store.remove(secondsAfter(clock.now(), -keptDays * 24 * 60 * 60));
       if (removed > 0) log.info({ tasks: removed }, 'old tasks were removed');
     },
   };

@@ -75,7 +75,7 @@ export function createTurn(options: {
     try {
       await settle(failure);
       const now = await store.find(id);
-      if (!now || now.endedAt) await kind.ended?.(id);
+      if (!now || now.endedAt) await kind.ended?.(id, now?.state ?? 'done');
     } catch (error) {
       // The lease runs out and another turn sees to it.
       log.warn({ err: error, task: id }, 'the end of a turn could not be noted');

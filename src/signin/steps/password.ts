@@ -43,7 +43,9 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
       ip: interaction.ctx.ip,
       data: { method: 'pwd', why: code },
     });
-    interaction.show(await page(interaction, { problems: [{ field: 'password', code }] }), { status: 422 });
+    // Whoever's password only the old system knows must not go looking for another one while it is down.
+    const told = code === 'credential.wrong' && trickle?.isAway() ? 'credential.wrong_or_away' : code;
+    interaction.show(await page(interaction, { problems: [{ field: 'password', code: told }] }), { status: 422 });
   };
 
   return {

@@ -27,6 +27,7 @@ export const django: Source = {
 /** The table `wp_users` as CSV. */
 export const wordpress: Source = {
   how: 'csv',
+  needs: ['user_login', 'user_pass'],
   convert: (raw) =>
     said({
       externalId: numbered('wordpress', raw.ID),
@@ -42,6 +43,7 @@ export const wordpress: Source = {
 /** The table `AspNetUsers` as CSV. */
 export const aspnet: Source = {
   how: 'csv',
+  needs: ['Id', 'PasswordHash'],
   convert: (raw, context) =>
     said({
       externalId: text(raw.Id),

@@ -174,6 +174,7 @@ export const okta: Source = {
 /** A table of people and their `encrypted_password`, as Devise keeps them. */
 export const devise: Source = {
   how: 'csv',
+  needs: ['email', 'encrypted_password'],
   convert: (raw, context) =>
     said({
       externalId: numbered('devise', raw.id),

@@ -39,15 +39,17 @@ const flags = new Set(['emailVerified', 'administrator']);
  * Empty cells say nothing. Lists are cut at `|`.
  */
 export function mapped(map: FieldMap | undefined): Source {
+  const columns = Object.values(map?.fields ?? {}).map((how) => (typeof how === 'string' ? how : how.column));
   return {
     how: 'csv',
+    needs: [...new Set(columns.filter((column) => column !== undefined))],
     convert(raw, context) {
       const record: Record<string, unknown> = {};
       const fields = map?.fields ?? Object.fromEntries(Object.keys(raw).map((column) => [column, column]));
       for (const [field, how] of Object.entries(fields)) {
         const { column, value, split, values } = typeof how === 'string' ? { column: how } : how;
         const cell = column === undefined ? undefined : String(raw[column] ?? '').trim();
-        const given = cell ? (values?.[cell] ?? cell) : value;
+        const given = cell ? (values && Object.hasOwn(values, cell) ? values[cell] : cell) : value;
         // No column may reach a prototype.
         if (given !== undefined && !field.startsWith('_')) put(record, field, shaped(field, given, split));
       }

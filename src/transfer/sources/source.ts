@@ -13,6 +13,8 @@ export interface Context {
 /** How one product's export is read. */
 export interface Source {
   how: Cut;
+  /** Of a table: columns without which it is another one. */
+  needs?: readonly string[];
   /** @returns a record as `record.ts` takes it, or undefined for what is no account */
   convert(raw: Record<string, unknown>, context: Context): Record<string, unknown> | undefined;
 }

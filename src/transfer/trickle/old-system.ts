@@ -38,6 +38,8 @@ const mostBytes = 64 * 1024;
 const mostAtOnce = 20;
 const failuresToOpen = 5;
 const openSeconds = 30;
+/** How long after a failure it is told that it may be down. */
+const awaySeconds = 60;
 
 /**
  * Asks the system that people come from whether a password is right, over HTTP. A system that fails five times running is
@@ -53,6 +55,7 @@ export function createOldSystem(options: {
 }) {
   const { settings, clock, log, fetch = globalThis.fetch } = options;
   let failures = 0;
+  let awayAt: number | undefined;
   let closedUntil = 0;
   let probing = false;
   let underWay = 0;
@@ -88,18 +91,26 @@ export function createOldSystem(options: {
   };
 
   return {
+    /** Whether it could not be asked a moment ago. The same for everybody, whoever it was asked about. */
+    isAway: () => awayAt !== undefined && clock.now().getTime() - awayAt < awaySeconds * 1000,
+
     async ask(username: string, password: string): Promise<OldAnswer> {
       const now = clock.now().getTime();
       const isOpen = failures >= failuresToOpen;
-      if (underWay >= mostAtOnce || (isOpen && (now < closedUntil || probing))) return { said: 'away' };
+      if (underWay >= mostAtOnce || (isOpen && (now < closedUntil || probing))) {
+        awayAt = now;
+        return { said: 'away' };
+      }
       probing = isOpen;
       underWay += 1;
       try {
         const said = await call(username, password);
         failures = 0;
+        awayAt = undefined;
         return said;
       } catch (error) {
         failures += 1;
+        awayAt = clock.now().getTime();
         if (failures >= failuresToOpen) closedUntil = clock.now().getTime() + openSeconds * 1000;
         // Its own words might repeat what it was sent.
         const { name, code } = ((error as Error).cause ?? error) as Error & { code?: string };

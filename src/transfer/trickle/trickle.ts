@@ -24,6 +24,11 @@ export interface Trickle {
     ip: string;
     since: number;
   }): Promise<User | undefined>;
+  /**
+   * Whether the old system is out of reach just now: whoever comes over could not, and is to be told so. It says nothing
+   * of who that would be, and is told to everybody with a wrong password.
+   */
+  isAway(): boolean;
 }
 
 interface Ports {
@@ -159,5 +164,6 @@ export function createTrickle(ports: Ports): Trickle {
       if (!user) await even(asked.since);
       return user;
     },
+    isAway: oldSystem.isAway,
   };
 }

@@ -21,6 +21,10 @@ const inputs: Partial<Record<Field['type'], InputType>> = {
 export const fieldsAsked = (fields: readonly Field[], page: Field['ask'][number]): Field[] =>
   fields.filter(({ ask }) => ask.includes(page));
 
+/** What registration asks of everybody and this account has not: where they came from elsewhere, or before the field was. */
+export const fieldsLacking = (fields: readonly Field[], attributes: Record<string, unknown>): Field[] =>
+  fieldsAsked(fields, 'registration').filter(({ required, name }) => required && attributes[name] === undefined);
+
 /** How they stand on a page, with the words that the operator gave them. */
 export const fieldSpecs = (fields: readonly Field[]): FieldSpec[] =>
   fields.map((field) => ({
