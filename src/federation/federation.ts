@@ -16,7 +16,6 @@ import { applyFacts, type Mapped, mapClaims } from './mapping.ts';
 import { createProviders, type Providers } from './providers.ts';
 import { createTravel, type Purpose } from './travel.ts';
 import { elsewhere } from './upstreams/elsewhere.ts';
-import { createOidcUpstream } from './upstreams/oidc.ts';
 import type { Arrival, Departure, Upstream } from './upstreams/upstream.ts';
 import { ProviderSaidNo } from './upstreams/upstream.ts';
 
@@ -120,9 +119,12 @@ export function createFederation(deps: {
     upstreams = new Map();
   });
 
-  /** Loaded where it is wanted: what speaks to social providers is not needed to start. */
+  /** Loaded where it is wanted: what speaks to providers is not needed to start, nor where there are none. */
   const build = async (provider: Provider): Promise<Upstream> => {
-    if (provider.kind === 'oidc') return createOidcUpstream({ provider, call, clock, keys, timeout });
+    if (provider.kind === 'oidc') {
+      const { createOidcUpstream } = await import('./upstreams/oidc.ts');
+      return createOidcUpstream({ provider, call, clock, keys, timeout });
+    }
     const { createSocialUpstream } = await import('./upstreams/social.ts');
     return createSocialUpstream({ provider, call, clock, redirectUri: redirectUriOf(provider.id) });
   };
@@ -219,7 +221,7 @@ export function createFederation(deps: {
       const said = answer.get('error');
       const arrival = await speak(provider, async (upstream) => {
         if (said) throw new ProviderSaidNo(said.slice(0, 100));
-        return upstream.finish(answer, journey.departure);
+        return withAddress(await upstream.finish(answer, journey.departure));
       });
       const linked = async (): Promise<Outcome | undefined> => {
         const known = await identities.find(arrival.issuer, arrival.subject);
@@ -322,6 +324,12 @@ export function createFederation(deps: {
     reseal: async () => (await providers.reseal()) + (await identities.reseal()),
   };
 }
+
+/** What is no address is none, and proves nothing. */
+const withAddress = (arrival: Arrival): Arrival =>
+  arrival.email !== undefined && isEmail(arrival.email)
+    ? arrival
+    : { ...arrival, email: undefined, emailVerified: false };
 
 const factsOf = ({ name, givenName, familyName, locale, profile, attributes }: User) => ({
   ...{ name, givenName, familyName, locale, profile, attributes },
