@@ -66,6 +66,9 @@ export async function runProcess(settings: Settings): Promise<void> {
   settleAfterStart();
 }
 
+/** Milliseconds for work under way, letters and deliveries among it, to end. */
+const closePatience = 30_000;
+
 async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
   const { certFile, keyFile, clientCaFile } = settings.server.tls;
   const listening = await listen({
@@ -82,7 +85,8 @@ async function serve(settings: Settings, app: App, log: Log): Promise<Stop> {
     // A balancer hears of it by asking whether we are ready; what it sends until then is answered.
     await sleep(settings.server.drain * 1000);
     await listening.stop(settings.server.stopPatience);
-    await app.close();
+    // Whatever does not let go by then is left to the end of the process: the database has to be stopped as well.
+    await Promise.race([app.close(), sleep(closePatience, undefined, { ref: false })]);
   };
 }
 
