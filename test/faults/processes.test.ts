@@ -193,6 +193,7 @@ describe('what is changed elsewhere', () => {
     expect(await both(asked)).toEqual([false, false]);
     const stock = bootstrap.resource_servers[1]!;
     await apply({
+      clients: [{ ...clients.service, scope: 'orders:read stock:write' } as never],
       resource_servers: [{ ...stock, introspection_clients: ['stranger-api'], scopes: { 'stock:write': 'x' } }],
     });
     expect(await both(asked)).toEqual([true, true]);
