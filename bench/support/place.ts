@@ -139,6 +139,8 @@ export async function openPlace() {
     hasRedis: redis !== undefined,
     surroundings,
     cardea: (options: CardeaOptions) => once(JSON.stringify(options), () => startCardea(options)),
+    /** In surroundings that the caller knows. */
+    cardeaIn: startWith,
     cardeaAgain: startAgain,
     otherReference: () => startOther('reference'),
     reference: () => once('reference', () => startOther('reference')),

@@ -16,7 +16,6 @@ import { applyFacts, type Mapped, mapClaims } from './mapping.ts';
 import { createProviders, type Providers } from './providers.ts';
 import { createTravel, type Purpose } from './travel.ts';
 import { elsewhere } from './upstreams/elsewhere.ts';
-import { createOidcUpstream } from './upstreams/oidc.ts';
 import type { Arrival, Departure, Upstream } from './upstreams/upstream.ts';
 import { ProviderSaidNo } from './upstreams/upstream.ts';
 
@@ -120,9 +119,12 @@ export function createFederation(deps: {
     upstreams = new Map();
   });
 
-  /** Loaded where it is wanted: what speaks to social providers is not needed to start. */
+  /** Loaded where it is wanted: what speaks to other providers is not needed to start. */
   const build = async (provider: Provider): Promise<Upstream> => {
-    if (provider.kind === 'oidc') return createOidcUpstream({ provider, call, clock, keys, timeout });
+    if (provider.kind === 'oidc') {
+      const { createOidcUpstream } = await import('./upstreams/oidc.ts');
+      return createOidcUpstream({ provider, call, clock, keys, timeout });
+    }
     const { createSocialUpstream } = await import('./upstreams/social.ts');
     return createSocialUpstream({ provider, call, clock, redirectUri: redirectUriOf(provider.id) });
   };
