@@ -69,7 +69,7 @@ async function faultsByAxe(page: Page, rules?: string[]): Promise<string[]> {
   }, rules);
 }
 
-describe.skipIf(!browser)('every page', { timeout: 120_000 }, () => {
+describe.skipIf(!browser)('every page', { timeout: 400_000 }, () => {
   // The page that sends itself is gone before anybody can look at it.
   const all = [...exhibits.map(({ name }) => name), ...Object.keys(letters).map((name) => `letter/${name}`)];
   const names = all.filter((name) => name !== 'form-post');

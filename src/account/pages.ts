@@ -1,6 +1,7 @@
 import type { CaptchaChallenge, LinkAsks } from '../credentials/index.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
+import { ownPage } from './own-pages.ts';
 
 /** What people see when they come by a link or on their own, with no sign-in under way. */
 
@@ -130,7 +131,7 @@ export function passwordPage(input: Typed & { minLength: number; identifier?: st
     fresh('password', input.minLength),
   ];
   return {
-    ...page('password'),
+    ...(input.identifier ? ownPage('password', 'security') : page('password')),
     identifier: input.identifier,
     forgot: '/account/forgot',
     form: createForm('/account/password', fields, input),

@@ -67,7 +67,12 @@ function operation(route: Route, schemas: Json): Json {
       status,
       {
         description: status === 201 ? 'Made' : status === 202 ? 'Taken on' : status === 204 ? 'Done' : 'As asked',
-        ...(route.ifMatch || method === 'GET' ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
+        headers: {
+          ...(route.ifMatch || method === 'GET' ? { ETag: plain('For If-Match and If-None-Match') } : {}),
+          ...(status === 201 || status === 202 ? { Location: plain('Where it can be read') } : {}),
+          ...(method === 'POST' ? { 'Idempotency-Replayed': plain('true: an answer given before') } : {}),
+          ...(scopes.length > 0 ? { RateLimit: plain('What is left, and for how many seconds') } : {}),
+        },
         ...(answer && { content: { 'application/json': { schema: schemaOf(answer, 'output', schemas) } } }),
         ...(route.streams && { content: Object.fromEntries(route.streams.map((type) => [type, {}])) }),
       },
@@ -114,6 +119,8 @@ function parametersOf(object: z.ZodObject, place: 'path' | 'query', schemas: Jso
   });
 }
 
+const plain = (description: string): Json => ({ description, schema: { type: 'string' } });
+
 const header = (name: string, required: boolean, description: string): Json => ({
   ...{ name, in: 'header', required, description },
   schema: { type: 'string' },
@@ -138,15 +145,18 @@ function failures(route: Route): Json {
     const status = problemOf(code)?.status ?? 400;
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => [
-      status,
-      {
-        description: codes.map((code) => `\`${code}\``).join(', '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
-    ]),
-  );
+  const failures = [...byStatus].map(([status, codes]) => [
+    status,
+    {
+      description: codes.map((code) => `\`${code}\``).join(', '),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    },
+  ]);
+  // Node ends such a request before anybody of ours sees it.
+  return Object.fromEntries([
+    ...failures,
+    [431, { description: 'Address and headers have more than 16 KiB; no body' }],
+  ]);
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', schemas: Json): Json {

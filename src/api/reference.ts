@@ -37,7 +37,10 @@ export function referencePage(routes: readonly Route[], about: { issuer: string;
             about: parameter.description as string | undefined,
           })),
           body: fieldsOf(content(operation.requestBody) as Json | undefined, schemas),
-          answer: fieldsOf(content((operation.responses as Json)[String(status[0])]) as Json | undefined, schemas),
+          // What an answer has it always has.
+          answer: fieldsOf(content((operation.responses as Json)[String(status[0])]) as Json | undefined, schemas).map(
+            (field) => ({ ...field, required: false }),
+          ),
           refusals: refusalsOf(route),
         };
       }),
@@ -84,6 +87,7 @@ function typeOf(schema: Json | undefined): string {
   if (union) return [...new Set(union.map(typeOf))].slice(0, 6).join(' | ');
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return (schema.enum as unknown[]).join(' | ');
+  if (Array.isArray(schema.type)) return (schema.type as string[]).join(' | ');
   if (schema.type === 'array') return `${typeOf(schema.items as Json)}[]`;
   return `${schema.type ?? 'any'}${schema.format ? ` (${schema.format})` : ''}`;
 }

@@ -298,6 +298,22 @@ describe('an administrator’s recovery link', () => {
     expect(types).toContain('credential.recovery_link_used');
   });
 
+  it('lets neither its administrator alone nor a reader of the mail in', async () => {
+    const ada = await withSms();
+    await room.passwords.set(ada.user.id, 'seven quiet otters read maps');
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const { link } = await room.recoveryLinks.issue({ userId: ada.user.id, by });
+    later(86_401);
+    await room.recoveryLinks.remind();
+    // No letter carries it: who reads the mail cannot use it, and can stop it like its owner.
+    const letters = room.letters.filter(({ to }) => to === ada.email);
+    expect(letters.filter(({ token }) => token === tokenOf(link))).toEqual([]);
+    await use(tokenOf(link));
+    // Who has only the link has proved nothing: the password stands, and nobody was signed in.
+    expect(await room.passwords.check(ada.user.id, 'seven quiet otters read maps')).toBe(true);
+    expect(await room.db.query('select 1 from session where account_id = $1', [ada.user.id])).toEqual([]);
+  });
+
   it('is stopped by "this was not me", by its administrator, and by a newer one', async () => {
     const ada = await withSms();
     const first = tokenOf((await room.recoveryLinks.issue({ userId: ada.user.id, by })).link);

@@ -1,5 +1,5 @@
 import { Refusal } from '../platform/index.ts';
-import { isEmail, type User } from '../users/index.ts';
+import { isEmail, type User, wants } from '../users/index.ts';
 import { evenly } from './even.ts';
 import {
   type Asker,
@@ -113,7 +113,7 @@ export function createVerification(ports: Ports): Verification {
       const isNew = user.may('verify');
       await proveAddress(ports, user, by);
       if (chosen) await replacePassword(ports, { user, prepared: chosen, by, locale, reason: 'password.reset' });
-      if (isNew) {
+      if (isNew && wants(user, 'account', 'email')) {
         await send(ports, 'welcome', {
           to: proof.email,
           locale: user.locale ?? locale,

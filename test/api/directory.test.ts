@@ -28,7 +28,7 @@ beforeAll(async () => {
   // The job would do it within five minutes.
   await stage.cardea.sql(
     `insert into user_word select distinct word, now() from user_account,
-       regexp_split_to_table(search_text, '[^[:alpha:]]+') as word where length(word) > 2`,
+       regexp_split_to_table(search_text, '[^[:alpha:]]+') as word where length(word) > 2 on conflict do nothing`,
   );
 });
 afterAll(() => stage?.stop());
@@ -176,6 +176,33 @@ describe('people are found', () => {
       for (const id of [...Object.values(made), stage.ids.ada]) expect(seen).toContain(id);
       expect(seen).not.toContain('Deleted');
     }
+  });
+
+  it('page by page, by conditions that few fit', async () => {
+    const { call } = stage;
+    for (let n = 0; n < 7; n++) {
+      const body = { user_name: `few ${n}`, locale: 'eo', name: `Few ${(n * 3) % 7}` };
+      const { id } = (await call('POST', '/admin/users', { body })).body;
+      await call('POST', `/users/${id}/suspend`);
+    }
+    for (const [sort, names] of [
+      ['name', [0, 1, 2, 3, 4, 5, 6]],
+      ['-name', [6, 5, 4, 3, 2, 1, 0]],
+      ['-created_at', [4, 1, 5, 2, 6, 3, 0]],
+      ['email', undefined],
+    ] as const) {
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const query = { state: 'Suspended', locale: 'eo', sort, limit: '3', ...(cursor && { cursor }) };
+        const page: Awaited<ReturnType<typeof find>> = await find(query as Record<string, string>);
+        seen.push(...page.items.map(({ name }) => name));
+        cursor = page.next;
+      } while (cursor);
+      expect([sort, new Set(seen).size]).toEqual([sort, 7]);
+      if (names) expect(seen).toEqual(names.map((n) => `Few ${n}`));
+    }
+    expect(await namesOf({ state: 'Suspended,Deactivated', locale: 'tlh' })).toEqual([]);
   });
 
   it('by a cursor of this search only', async () => {

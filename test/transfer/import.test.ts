@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
 import { cardeaCommand, told } from '../support/command.ts';
+import { eventually } from '../support/ground.ts';
 
 // The operator's way: files in, files out, and a power cut in between.
 
@@ -60,12 +61,13 @@ describe('cardea users import', () => {
     const path = join(home, 'out.ndjson');
     expect((await cardeaCommand(cardea, ['users', 'export', '--secrets', '--output', path])).code).toBe(0);
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    const lines = readFileSync(path, 'utf8').trim().split('\n');
-    expect(lines).toHaveLength(4);
+    const people = (text: string) => text.split('\n').filter((line) => line.startsWith('{"type":"user"'));
+    const lines = people(readFileSync(path, 'utf8'));
+    expect(lines).toHaveLength(3);
     expect(lines.at(-1)).toContain(row.passwordHash);
     const plain = await cardeaCommand(cardea, ['users', 'export']);
     expect(plain.stdout).not.toContain('SSHA');
-    expect(plain.stdout.trim().split('\n')).toHaveLength(4);
+    expect(people(plain.stdout)).toHaveLength(3);
     const [audit] = await cardea.sql<{ data: object }>(
       `select data from audit_event where type = 'users.exported' order by id limit 1`,
     );
@@ -112,6 +114,43 @@ describe('cardea users import', () => {
     } finally {
       process.kill(beside.pid, 'SIGCONT');
       await beside.stop();
+    }
+  });
+
+  it('killed with the server that may have had it, it is gone on with by another one, without being asked to', async () => {
+    const main = await startCardea({ settings: { demo: { enabled: false } } });
+    const other = await startCardea({ beside: main });
+    const count = 5_000;
+    const rows = Array.from({ length: count }, (_, at) => JSON.stringify({ email: `q${at}@example.com` }));
+    const { PATH = '', HOME = '' } = process.env;
+    try {
+      // Only those that will be killed can have taken it up.
+      process.kill(main.pid, 'SIGSTOP');
+      const child = spawn(process.execPath, ['src/cli.ts', 'users', 'import', file('q.ndjson', rows.join('\n'))], {
+        cwd: root,
+        env: { PATH, HOME, ...main.env },
+        stdio: 'ignore',
+      });
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      const made = async () =>
+        (await main.sql<{ count: number }>('select count(*)::int as count from user_account'))[0]!.count;
+      while ((await made()) < 500 && child.exitCode === null) await sleep(5);
+      child.kill('SIGKILL');
+      await Promise.all([ended, other.kill()]);
+      expect(await made()).toBeLessThan(count);
+      await main.sql(`update task set lease_until = now() where state = 'running'`);
+      process.kill(main.pid, 'SIGCONT');
+      await eventually(async () => expect(await main.sql('select state from task')).toEqual([{ state: 'done' }]), {
+        timeout: 60_000,
+        interval: 100,
+      });
+      const [told] = await main.sql(
+        'select count(*)::int as rows, count(distinct item)::int as people from task_result',
+      );
+      expect([await made(), told]).toEqual([count, { rows: count, people: count }]);
+    } finally {
+      process.kill(main.pid, 'SIGCONT');
+      await main.stop();
     }
   });
 });

@@ -1,12 +1,19 @@
 import { z } from 'zod';
-import { identityStatuses, type UserFilter, type UserList, userSorts, userStates } from '../../users/index.ts';
+import {
+  identityStatuses,
+  type NewUser,
+  type UserFilter,
+  type UserList,
+  userSorts,
+  userStates,
+} from '../../users/index.ts';
 import { invalid } from '../checks.ts';
 import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { id, moment, pageOf, paging, text } from '../schemas.ts';
 import { asOf, checkAttributes } from './attributes.ts';
-import { etagOfPerson, person, show, writable, writeClaims } from './person.ts';
+import { claimsOf, etagOfPerson, person, show, writable } from './person.ts';
 
 const section = 'Directory';
 const yes = (about: string) => z.enum(['true', 'false']).optional().describe(about);
@@ -154,9 +161,10 @@ export function directoryRoutes(ports: ApiPorts): Route[] {
         demandAddress(email, user_name, letter);
         const as = asOf(caller, false);
         const attributes = await checkAttributes(fields, rest.attributes, { ...as, at: 'api', whole: true });
-        const user = await db.transact(async (em) => {
+        const user = await db.transact(async () => {
           const made = await users.create(
             {
+              ...(claimsOf(rest) as Pick<NewUser, 'name'>),
               state,
               email: email ?? undefined,
               emailVerified: email_verified ?? false,
@@ -166,8 +174,6 @@ export function directoryRoutes(ports: ApiPorts): Route[] {
             },
             by,
           );
-          writeClaims(made, rest);
-          await em.flush();
           const locale = made.locale ?? present.locale(ctx);
           if (letter === 'invitation') await resets.invite({ userId: made.id, locale });
           if (letter === 'verification') await verification.ask({ userId: made.id, locale, by });

@@ -24,7 +24,7 @@ const address = z.strictObject(
   ),
 );
 
-/** What people tell of themselves: the claims of OpenID Connect Core 1.0, section 5.1, by their names. */
+/** What people tell of themselves: the claims of OpenID Connect Core 1.0, section 5.1, by their names; and `bio`, which is none. */
 const claims = {
   name: text(200),
   given_name: text(200),
@@ -43,6 +43,7 @@ const claims = {
     .max(35),
   phone_number: z.string().regex(/^\+[1-9]\d{3,14}$/, 'As E.164 writes it: +49301234567'),
   address,
+  bio: text(1_000),
 };
 
 const eachNullish = <Shape extends z.ZodRawShape>(shape: Shape) =>
@@ -134,9 +135,10 @@ export const etagOfPerson = (user: User): string =>
   etagOf(user.version, user.lastSignInAt ? new Date(user.lastSignInAt).getTime().toString(36) : undefined);
 
 type Written = Partial<z.output<z.ZodObject<typeof writable>>>;
+type Claims = Pick<User, (typeof columns)[keyof typeof columns] | 'profile'>;
 
 /** Puts on the entity what is named; null takes it away. Addresses, states and custom fields are others' business. */
-export function writeClaims(user: User, written: Written): void {
+export function writeClaims(user: Claims, written: Written): void {
   for (const [name, column] of Object.entries(columns) as [keyof typeof columns, 'name'][]) {
     if (written[name] !== undefined) user[column] = written[name];
   }
@@ -152,6 +154,13 @@ export function writeClaims(user: User, written: Written): void {
     delete profile.phone_number_verified;
   }
   user.profile = profile as UserProfile;
+}
+
+/** The same for somebody new, who is written once: an account written again is indexed again. */
+export function claimsOf(written: Written): Partial<Claims> {
+  const claims = { profile: {} } as Claims;
+  writeClaims(claims, written);
+  return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== null));
 }
 
 /** The whole of it: what a replacement does not name is taken away. */

@@ -4,7 +4,7 @@ import type { Family, Foreign } from './family.ts';
 import { ldapDigest } from './ldap.ts';
 import { aspNetIdentity, djangoPbkdf2, modularPbkdf2 } from './pbkdf2.ts';
 import { phpass } from './phpass.ts';
-import { djangoScrypt, firebase, modularScrypt } from './scrypt.ts';
+import { djangoScrypt, firebase, modularScrypt, packedScrypt } from './scrypt.ts';
 
 /** No text belongs to two of them. */
 const families: readonly Family[] = [
@@ -15,6 +15,7 @@ const families: readonly Family[] = [
   modularPbkdf2,
   djangoPbkdf2,
   modularScrypt,
+  packedScrypt,
   djangoScrypt,
   firebase,
   phpass,

@@ -49,6 +49,14 @@ export const modularScrypt: Family = (hash) => {
   return derived(parameters, salt ? dottedBase64(salt) : Buffer.alloc(0), dottedBase64(digest));
 };
 
+/** `$s0$params$salt$hash`, as the libraries of Java, Go and Node write it: the parameters as one number, `e0801`. */
+export const packedScrypt: Family = (hash) => {
+  const [, packed, salt, digest] = /^\$s0\$([0-9a-f]{5,6})\$([\w+/=]+)\$([\w+/=]+)$/.exec(hash) ?? [];
+  if (!digest) return undefined;
+  const number = Number.parseInt(packed!, 16);
+  return derived({ ln: number >> 16, r: (number >> 8) & 255, p: number & 255 }, base64(salt!), base64(digest));
+};
+
 /** Django's `scrypt$N$salt$r$p$hash`; the salt is text. */
 export const djangoScrypt: Family = (hash) => {
   const [, n, salt, r, p, digest] =

@@ -79,6 +79,9 @@ const vectors: Record<string, [password: string, hash: string][]> = {
     ['password', '$scrypt$ln=10,r=8,p=16$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI'],
     ['pleaseletmein', '$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI'],
   ],
+  'scrypt as one number (lambdaworks’ own example)': [
+    ['secret', '$s0$e0801$epIxT/h6HbbwHaehFnh/bw==$7H0vsXlY8UxxyW/BWx/9GuY7jEvGjT71GFd6O4SZND0='],
+  ],
   'LDAP (RFC 2307, from a directory)': [
     ['helloworld', '{MD5}/F4DjTilcDIIVEHn/nAQsA=='],
     ['testing1234', '{SMD5}UjFY34os/pnZQ3oQOzjqGu4yeXE='],
@@ -210,6 +213,7 @@ describe('a hash that would cost too much to verify', () => {
     // Four thousand million iterations.
     Buffer.concat([Buffer.from('0100000002ffffffff00000010', 'hex'), Buffer.alloc(48, 1)]).toString('base64'),
     '$scrypt$ln=18,r=8,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
+    '$s0$1f0801$epIxT/h6HbbwHaehFnh/bw==$7H0vsXlY8UxxyW/BWx/9GuY7jEvGjT71GFd6O4SZND0=',
     '$scrypt$ln=14,r=8,p=9999$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
     '$scrypt$ln=31,r=9999,p=1$TmFDbA$/bq+HJ00cgB4VucZDQHp/nxq18vII3gw53N2Y0s3MWI',
     '$firebase$k=a,ln=20,r=8$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==',

@@ -4,6 +4,7 @@ import type { Db } from '../../platform/db/index.ts';
 import { type Clock, newId, Refusal, randomToken, secondsAfter, sha256 } from '../../platform/index.ts';
 import { emailKey, isEmail } from '../email.ts';
 import { isId } from '../groups/members.ts';
+import { wants } from '../preferences/index.ts';
 import type { User } from '../user.ts';
 import type { By } from '../users.ts';
 import type { OrganisationMembers } from './members.ts';
@@ -54,6 +55,9 @@ export interface Invitations {
   /** Removes what expired a month ago. */
   tidy(): Promise<void>;
 }
+
+/** Who has the address already. */
+type Reader = Pick<User, 'settings' | 'profile' | 'locale'>;
 
 interface Row {
   id: string;
@@ -149,11 +153,19 @@ export function createInvitations(deps: {
           ],
         );
         const invitation = invitationOf(row!);
-        await mail.send('organisation-invitation', {
-          to: email,
-          locale,
-          params: { place: place.display_name, link: link(token), until: invitation.expiresAt },
-        });
+        const [reader] = await db.query<Reader>(
+          `select settings, profile, locale from user_account
+             where email_key = $1 and email_verified_at is not null and state = 'Active'`,
+          [key],
+        );
+        // Whoever has an account and wants no letters about it finds the invitation on its pages.
+        if (!reader || wants(reader, 'account', 'email')) {
+          await mail.send('organisation-invitation', {
+            to: email,
+            locale: reader?.locale ?? locale,
+            params: { place: place.display_name, link: link(token), until: invitation.expiresAt },
+          });
+        }
         await tell('organisation.invited', invitation, by);
         return invitation;
       }),

@@ -64,6 +64,20 @@ const role = async (name: string, scope: 'installation' | 'organisation', allowe
 };
 const refusal = (code: string) => expect.objectContaining({ code });
 
+describe('an invitation', () => {
+  it('goes by letter in the reader’s language, but not to who wants no letters about their account', async () => {
+    const { id } = await place();
+    const [reader, quiet] = [await person(), await person()];
+    await ground.db.query(`update user_account set locale = 'de' where id = $1`, [reader.id]);
+    const settings = JSON.stringify({ notifications: { account: { email: false } } });
+    await ground.db.query('update user_account set settings = $2 where id = $1', [quiet.id, settings]);
+    letters.length = 0;
+    for (const { email } of [reader, quiet]) await organisations.invitations.invite({ organisationId: id, email }, by);
+    expect(letters).toMatchObject([{ letter: 'organisation-invitation', to: reader.email, locale: 'de' }]);
+    expect(await organisations.invitations.openTo(quiet)).toHaveLength(1);
+  });
+});
+
 describe('roles', () => {
   it('reach people through groups in groups, and none of another organisation', async () => {
     const { id } = await person();

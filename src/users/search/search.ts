@@ -184,7 +184,9 @@ export function createUserSearch(deps: {
       const { filter, limit, after } = asked;
       const where = await conditions(filter);
       // What began as a gathered list goes on as one: its order is not the walk's.
-      const gather = after ? after.part === gatheredPart : isSelective(filter) && !(await isCrowd(filter));
+      const gather = after
+        ? after.part === gatheredPart
+        : isNarrow(filter) || (isSelective(filter) && !(await isCrowd(filter)));
       if (gather) {
         const rows = await gathered(asked, where);
         if (rows) {
@@ -242,6 +244,22 @@ const isSelective = (filter: UserFilter): boolean =>
   [filter.text, filter.name, filter.givenName, filter.familyName, filter.group, filter.organisation].some(
     (value) => value !== undefined,
   ) || Object.keys(filter.attributes ?? {}).length > 0;
+
+/**
+ * Whether an index leaves some of them, of whom another condition may leave nobody. What two conditions have to do with each
+ * other the planner does not know: it would look for the suspended with a proved address, whom there may not be, by a walk
+ * through everybody. One condition alone it knows enough of.
+ */
+function isNarrow({ states, identityStatus, administrator, locale, ...others }: UserFilter): boolean {
+  const few = [
+    states !== undefined && states.length > 0 && !states.includes('Active'),
+    identityStatus !== undefined && identityStatus !== 'none',
+    administrator === true,
+    locale !== undefined,
+  ].filter(Boolean).length;
+  const more = Object.values({ ...others, ...(administrator === false && { administrator }) });
+  return few > 0 && few + more.filter((value) => value !== undefined).length > 1;
+}
 
 /** Of what was gathered and sorted; the parts that are walked are numbered from 0. */
 const gatheredPart = -1;
