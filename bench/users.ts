@@ -1,5 +1,5 @@
 /**
- * A million people: made in minutes, then found, listed, read by SCIM and added to over HTTP, each figure beside that of a
+ * A million people: made in minutes, then found, listed, read and patched by SCIM and added to over HTTP, each figure beside that of a
  * bare SQL query on the same database in the same run, in turn with it.
  *
  *     node bench/users.ts [--people 1000000] [--data directory, to keep them for the next run] [--rounds 300] [--only 'part of a name']
@@ -14,7 +14,7 @@ import { stringify } from 'yaml';
 import { createDb, migrate, startEmbedded } from '../src/platform/db/index.ts';
 import { silentLog } from '../src/platform/index.ts';
 import { groupId, learn, makePeople, organisationId } from './support/people.ts';
-import { answered, family, freePort, processorSeconds, start } from './support/processes.ts';
+import { answered, family, freePort, memoryOf, processorSeconds, start } from './support/processes.ts';
 
 const { values } = parseArgs({
   options: {
@@ -61,11 +61,17 @@ const client = (client_id: string, scope: string) => ({
 });
 writeFileSync(
   join(home, 'bootstrap.yaml'),
-  stringify({ clients: [client('api', 'users.read users.write'), client('scim', 'scim.read')] }),
+  stringify({ clients: [client('api', 'users.read users.write'), client('scim', 'scim.read scim.write')] }),
 );
 writeFileSync(
   join(home, 'settings.yaml'),
-  stringify({ demo: { enabled: false }, limits: { api_requests: { points: 1_000_000, window: '1m' } } }),
+  stringify({
+    demo: { enabled: false },
+    limits: {
+      api_requests: { points: 1_000_000, window: '1m' },
+      scim_requests: { points: 1_000_000, window: '1m' },
+    },
+  }),
 );
 const cardea = start(process.execPath, ['src/main.ts'], {
   ...{ NODE_ENV: 'production', CARDEA_TRUSTED_PROXIES: 'loopback', CARDEA_LOG_LEVEL: 'warn', HOST: '127.0.0.1' },
@@ -255,6 +261,36 @@ async function spent(): Promise<[number, number]> {
   return seconds.map((value) => (value ?? Number.NaN) * 1_000) as [number, number];
 }
 
+const scimType = 'application/scim+json';
+
+/** One member comes and goes, of the group that has a tenth of all people: what it takes, and what it leaves in memory. */
+async function bigGroup(token: string): Promise<string> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from user_account u where state = 'Active' and not exists (
+       select from group_member m where m.group_id = $1 and m.member_id = u.id) limit 50`,
+    [groupId(1)],
+  );
+  const times: number[] = [];
+  const patch = async (operation: object) => {
+    const body = { schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'], Operations: [operation] };
+    const { status, text } = await ask('PATCH', `/scim/v2/Groups/${groupId(1)}`, token, JSON.stringify(body), scimType);
+    if (status !== 204) throw new Error(`${status} ${text}`);
+  };
+  const mebibytes = () => (memoryOf(cardea.pid)?.rss ?? Number.NaN) / 2 ** 20;
+  const before = mebibytes();
+  for (let round = 0; round < Math.max(rounds, 50); round++) {
+    const { id } = rows[round % rows.length]!;
+    await timed(times, () => patch({ op: 'add', path: 'members', value: [{ value: id }] }));
+    await timed(times, () => patch({ op: 'remove', path: `members[value eq "${id}"]` }));
+  }
+  const members = (await pool.query('select count(*) from group_member where group_id = $1', [groupId(1)])).rows[0]
+    .count;
+  return (
+    `\nPATCH of a group of ${members}: p50 ${at(times, 0.5).toFixed(1)} p99 ${at(times, 0.99).toFixed(1)} ms; ` +
+    `memory ${before.toFixed(0)} → ${mebibytes().toFixed(0)} MiB`
+  );
+}
+
 let missed = 0;
 try {
   await answered(port, '/health/ready', cardea);
@@ -289,8 +325,33 @@ try {
   }
 
   const mark = Date.now().toString(36);
+  console.log(await bigGroup(scim));
   let before = await spent();
   let made = 0;
+  const provisioned = await rate(32, 10, async (n) => {
+    const userName = `${mark}.${n}@scim.example`;
+    const person = {
+      ...{
+        schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
+        userName,
+        externalId: `${mark}-${n}`,
+        active: true,
+      },
+      ...{ displayName: `Made ${n}`, name: { givenName: 'Made', familyName: `No ${n}` } },
+      emails: [{ value: userName, type: 'work', primary: true }],
+    };
+    const { status, text } = await ask('POST', '/scim/v2/Users', scim, JSON.stringify(person), scimType);
+    if (status !== 201) throw new Error(`${status} ${text}`);
+    made++;
+  });
+  let after = await spent();
+  if (provisioned < 500) missed++;
+  console.log(
+    `added ${provisioned.toFixed(0)}/s by POST /scim/v2/Users, one process (goal 500${provisioned < 500 ? ' MISSED' : ''}); ` +
+      `processor ${((after[0] - before[0]) / made).toFixed(2)} ms each`,
+  );
+  before = await spent();
+  made = 0;
   const created = await rate(32, 10, async (n) => {
     const person = {
       email: `${mark}.${n}@made.example`,
@@ -302,7 +363,7 @@ try {
     if (status !== 201) throw new Error(`${status} ${text}`);
     made++;
   });
-  let after = await spent();
+  after = await spent();
   const processor = (after[0] - before[0]) / made;
   [before, made] = [after, 0];
   const inserted = await rate(32, 10, async (n) => {

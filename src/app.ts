@@ -360,6 +360,7 @@ export async function createApp(options: {
     ...credentials,
     issuer: settings.issuer,
     bearer,
+    clients,
     db,
     clock,
     vault,

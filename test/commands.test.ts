@@ -15,6 +15,24 @@ beforeAll(async () => {
 afterAll(() => cardea?.stop());
 
 describe('cardea', () => {
+  it('group, permission and role: a group gives its people what its role allows', async () => {
+    await told(cardea, 'user', 'add', 'desk@example.com');
+    await told(cardea, 'permission', 'put', 'orders:refund');
+    await told(cardea, 'role', 'put', 'desk', '--permission', 'orders:refund');
+    const { id } = await told(cardea, 'group', 'add', 'Support');
+    const outer = await told(cardea, 'group', 'add', 'Everybody');
+    expect(await told(cardea, 'group', 'join', id, 'desk@example.com')).toEqual({ added: 1 });
+    expect(await told(cardea, 'group', 'join', outer.id, id)).toEqual({ added: 1 });
+    expect(await told(cardea, 'role', 'assign', 'desk', outer.id)).toEqual({ changed: true });
+    const circle = await cardeaCommand(cardea, ['group', 'join', id, outer.id, '--json']);
+    expect(circle.code).toBe(1);
+    expect(await told(cardea, 'group', 'leave', id, 'desk@example.com')).toEqual({ removed: 1 });
+    await told(cardea, 'role', 'remove', 'desk');
+    await told(cardea, 'permission', 'remove', 'orders:refund');
+    await told(cardea, 'group', 'remove', id);
+    expect((await told(cardea, 'group', 'list')).map((group: { id: string }) => group.id)).toEqual([outer.id]);
+  });
+
   it('client add, list, secret, remove', async () => {
     const made = await told(cardea, 'client', 'add', 'Web', '--redirect-uri', CALLBACK, '--first-party');
     expect(made).toEqual({ client_id: expect.any(String), client_secret: expect.stringMatching(/^[\w-]{43}$/) });

@@ -30,6 +30,8 @@ export interface ClientMetadata {
   provisioning_domain?: string;
   /** Whether the e-mail addresses it sets by SCIM count as proved, because a directory vouches for them; they do unless it says no. */
   provisioned_addresses_verified?: boolean;
+  /** Whether SCIM takes `base64(client_id:client_secret)` for a token: some senders know nothing but a token that stays. */
+  provisioning_by_secret?: boolean;
   [name: string]: unknown;
 }
 
@@ -40,6 +42,7 @@ export const ownClientMetadata = [
   'identity_providers',
   'provisioning_domain',
   'provisioned_addresses_verified',
+  'provisioning_by_secret',
 ] as const;
 
 /** Methods by which a client proves itself with a secret that both sides know. */

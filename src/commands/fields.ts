@@ -9,7 +9,6 @@ const definitionFrom = (text: string): FieldInput => {
   }
 };
 
-/** Custom fields, permissions and roles. */
 export const fieldCommands: Command[] = [
   {
     name: 'field list',
@@ -42,74 +41,4 @@ export const fieldCommands: Command[] = [
       return { result: { name }, lines: [`${name} was removed`] };
     },
   },
-  {
-    name: 'permission put',
-    usage: '<name> [--description TEXT]',
-    about: 'name an action that roles allow',
-    options: { description: { type: 'string' } },
-    async run({ app, args, values }) {
-      const name = needed(args[0], 'the name');
-      const { permissions } = (await app()).ports;
-      const changed = await permissions.put({ name, description: values.description as string | undefined }, by);
-      return { result: { changed }, lines: [changed ? `${name} is there` : 'nothing to change'] };
-    },
-  },
-  {
-    name: 'permission list',
-    usage: '',
-    about: 'show the permissions',
-    async run({ app }) {
-      const permissions = await (await app()).ports.permissions.list();
-      return {
-        result: permissions,
-        lines: permissions.map(({ name, description }) => `${name}  ${description ?? ''}`),
-      };
-    },
-  },
-  {
-    name: 'role put',
-    usage: '<name> [--organisation] [--permission NAME]… [--description TEXT]',
-    about: 'make or change a role, of the installation or of organisations',
-    options: {
-      organisation: { type: 'boolean' },
-      permission: { type: 'string', multiple: true },
-      description: { type: 'string' },
-    },
-    async run({ app, args, values }) {
-      const name = needed(args[0], 'the name');
-      const scope = values.organisation === true ? ('organisation' as const) : ('installation' as const);
-      const permissions = (values.permission as string[] | undefined) ?? [];
-      const role = { name, scope, permissions, description: values.description as string | undefined };
-      const changed = await (await app()).ports.roles.put(role, by);
-      return { result: { changed }, lines: [changed ? `${name} is there` : 'nothing to change'] };
-    },
-  },
-  {
-    name: 'role list',
-    usage: '',
-    about: 'show the roles',
-    async run({ app }) {
-      const roles = await (await app()).ports.roles.list();
-      const line = ({ name, scope, permissions }: (typeof roles)[number]) =>
-        `${name}  ${scope}  ${permissions.join(' ')}`;
-      return { result: roles, lines: roles.map(line) };
-    },
-  },
-  ...(['assign', 'withdraw'] as const).map(
-    (verb): Command => ({
-      name: `role ${verb}`,
-      usage: '<name> <email>',
-      about: verb === 'assign' ? 'give somebody a role of the installation' : 'take a role of the installation away',
-      async run({ app, args }) {
-        const { roles, users } = (await app()).ports;
-        const name = needed(args[0], 'the role');
-        const role = await roles.named(name, 'installation');
-        const user = await users.byEmail(needed(args[1], 'the e-mail address'));
-        if (!role) throw new Usage(`no role of the installation is called ${name}`);
-        if (!user) throw new Usage('nobody has this address');
-        const changed = await roles[verb](role.id, { kind: 'user', id: user.id }, by);
-        return { result: { changed }, lines: [changed ? 'done' : 'nothing to change'] };
-      },
-    }),
-  ),
 ];

@@ -8,8 +8,10 @@ import { clientCommands } from './clients.ts';
 import { type Command, Usage } from './command.ts';
 import { federationCommands } from './federation.ts';
 import { fieldCommands } from './fields.ts';
+import { groupCommands } from './groups.ts';
 import { houseCommands } from './house.ts';
 import { organisationCommands } from './organisations.ts';
+import { roleCommands } from './roles.ts';
 import { transferCommands } from './transfer.ts';
 import { userCommands } from './users.ts';
 
@@ -17,6 +19,8 @@ const commands: Command[] = [
   ...clientCommands,
   ...userCommands,
   ...fieldCommands,
+  ...groupCommands,
+  ...roleCommands,
   ...organisationCommands,
   ...federationCommands,
   ...transferCommands,

@@ -119,7 +119,7 @@ export function createFederation(deps: {
     upstreams = new Map();
   });
 
-  /** Loaded where it is wanted: what speaks to other providers is not needed to start. */
+  /** Loaded where it is wanted: what speaks to providers is not needed to start, nor where there are none. */
   const build = async (provider: Provider): Promise<Upstream> => {
     if (provider.kind === 'oidc') {
       const { createOidcUpstream } = await import('./upstreams/oidc.ts');
@@ -221,7 +221,7 @@ export function createFederation(deps: {
       const said = answer.get('error');
       const arrival = await speak(provider, async (upstream) => {
         if (said) throw new ProviderSaidNo(said.slice(0, 100));
-        return upstream.finish(answer, journey.departure);
+        return withAddress(await upstream.finish(answer, journey.departure));
       });
       const linked = async (): Promise<Outcome | undefined> => {
         const known = await identities.find(arrival.issuer, arrival.subject);
@@ -324,6 +324,12 @@ export function createFederation(deps: {
     reseal: async () => (await providers.reseal()) + (await identities.reseal()),
   };
 }
+
+/** What is no address is none, and proves nothing. */
+const withAddress = (arrival: Arrival): Arrival =>
+  arrival.email !== undefined && isEmail(arrival.email)
+    ? arrival
+    : { ...arrival, email: undefined, emailVerified: false };
 
 const factsOf = ({ name, givenName, familyName, locale, profile, attributes }: User) => ({
   ...{ name, givenName, familyName, locale, profile, attributes },

@@ -1,5 +1,5 @@
 import type { Context } from 'koa';
-import type { ClientMetadata } from '../clients/index.ts';
+import type { ClientMetadata, Clients } from '../clients/index.ts';
 import type { PasswordPolicy, Passwords } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
@@ -22,6 +22,7 @@ export interface ScimPorts {
   issuer: string;
   /** Lets a request in by its access token; sets `WWW-Authenticate` and throws otherwise. */
   bearer(ctx: Context, wanted: { scopes: readonly ScimScope[]; or?: readonly ScimScope[] }): Promise<ScimCaller>;
+  clients: Pick<Clients, 'find' | 'hasSecret'>;
   db: Db;
   clock: Clock;
   vault: Vault;

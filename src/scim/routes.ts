@@ -14,6 +14,7 @@ import { type Query, readQuery, readSearch, readSelection } from './query/reques
 import { createRootSearch } from './query/root.ts';
 import { createRate } from './rate.ts';
 import { reachOf } from './reach.ts';
+import { createSecretTokens } from './secret-token.ts';
 import { all, conditionsOf, list, openToOrigins, parametersOf, speak, write } from './speak.ts';
 import { createScimUsers } from './users/users.ts';
 
@@ -26,6 +27,7 @@ export function createScim(ports: ScimPorts): { router: Router } {
   const search = createRootSearch({ users, groups, pages });
   const discovery = createDiscovery(base);
   const rate = createRate(ports);
+  const bySecret = createSecretTokens(ports);
 
   /** Lets the request in, and says how far it reaches. */
   const enter = async (
@@ -33,7 +35,8 @@ export function createScim(ports: ScimPorts): { router: Router } {
     ...scopes: [ScimScope, ...ScimScope[]]
   ): Promise<{ reach: Reach; caller: ScimCaller }> => {
     const [scope, ...or] = scopes;
-    const caller = await ports.bearer(ctx, { scopes: [scope], ...(or.length > 0 && { or }) });
+    const caller =
+      (await bySecret(ctx, scopes)) ?? (await ports.bearer(ctx, { scopes: [scope], ...(or.length > 0 && { or }) }));
     await rate.demand(caller.clientId, ctx);
     return { caller, reach: reachOf(ctx, caller) };
   };

@@ -89,7 +89,9 @@ export function createComplete(ports: SigninPorts) {
     const { ctx, prompt, attempt, client } = interaction;
     if (!(await settleProvider(interaction))) return;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
-    const answered = prompt.name === 'consent' ? {} : { [prompt.name]: {} };
+    // Who has just said who they are has chosen an account by it.
+    const chosen = prompt.name === 'login' ? { select_account: {} } : {};
+    const answered = prompt.name === 'consent' ? {} : { ...chosen, [prompt.name]: {} };
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;

@@ -22,7 +22,8 @@ export {
 export type { Belonging, Member } from './groups/members.ts';
 export { type IdentityStatus, identityStatuses } from './identity.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
-export { createMemberships, type Memberships, type UnknownMemberships } from './memberships.ts';
+export { createMemberships, type Memberships } from './memberships.ts';
+export type { UnknownMemberships } from './memberships-plan.ts';
 export type { WholeMemberships } from './memberships-reader.ts';
 export {
   challengeName,

@@ -109,6 +109,8 @@ describe.each(MODES)('with a %s', (mode) => {
   const n = MODES.indexOf(mode);
   /** Without JavaScript the pages are those of the plain client, in a real browser: two journeys show that they work there. */
   const both = it.skipIf(mode === 'browser without JavaScript');
+  /** No page of their own: what matters is between the two servers. */
+  const plain = it.runIf(mode === 'plain client');
 
   it('who comes for the first time gets an account, and comes into the same one afterwards', async () => {
     for (const times of [1, 2]) {
@@ -130,7 +132,7 @@ describe.each(MODES)('with a %s', (mode) => {
     }
   });
 
-  both('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
+  plain('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with By key' });
@@ -156,7 +158,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  both('an application leads straight to the provider, and the domain of an address does', async () => {
+  plain('an application leads straight to the provider, and the domain of an address does', async () => {
     for (const hint of ['idp_hint', 'kc_idp_hint']) {
       const walker = await walk(mode);
       await walker.open(`${here.demo}/sign-in?${hint}=there`);
@@ -183,6 +185,27 @@ describe.each(MODES)('with a %s', (mode) => {
     view = await agree(walker, await walker.submit({ password: OTHER_PASSWORD }));
     expect(view.url.href).toBe(`${here.demo}/`);
     await walker.close();
+  });
+
+  both('one connects an account at /account/linked, and comes in by it', async () => {
+    const walker = await walk(mode);
+    await walker.open(`${here.issuer}/account/linked`);
+    await walker.submit({ identifier: `own${n}@here.example` });
+    let view = await walker.submit({ password: OTHER_PASSWORD });
+    expect(view.url.pathname).toBe('/account/linked');
+    await walker.submit({}, { form: '/account/linked', button: 'Connect There' });
+    view = await signInThere(walker, `own${n}`);
+    expect([view.url.origin, view.url.pathname]).toEqual([here.issuer, '/account/linked']);
+    expect(view.text).toContain(`own${n}@there.example`);
+    expect(walker.faults).toEqual([]);
+    await walker.close();
+
+    const later = await walk(mode);
+    await start(later);
+    await later.submit({}, { form: 'provider', button: 'Continue with There' });
+    view = await agree(later, await signInThere(later, `own${n}`));
+    expect([view.url.href, view.text]).toEqual([`${here.demo}/`, expect.stringContaining(`own${n}@here.example`)]);
+    await later.close();
   });
 
   both('signing out here signs out there', async () => {

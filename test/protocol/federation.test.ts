@@ -230,6 +230,15 @@ describe('whose account it becomes', () => {
     expect(await accounts(upstream.claims.sub)).toMatchObject([{ email: 'ada@victim.example.evil.example' }]);
   });
 
+  it.each(['ada@victim.example\r\nbcc: eve@evil.example', 'no address', '@', 'x'.repeat(400), { a: 1 }, 7])(
+    'what is no address is none: %j',
+    async (email) => {
+      upstream.claims = somebody({ email });
+      stopped(await come('trusted'), 'tell us an email address');
+      expect(await accounts(upstream.claims.sub)).toEqual([]);
+    },
+  );
+
   it('a suspended person does not come in', async () => {
     upstream.claims = somebody({ email: 'sue@victim.example' });
     expect(stepOf(await come('trusted'))).toBe('identifier');
@@ -304,6 +313,15 @@ describe('what the application asks is handed on', () => {
     expect(asked).toMatchObject({
       ...{ max_age: '60', prompt: 'login', login_hint: 'x@up.example', ui_locales: 'de', acr_values: 'gold' },
     });
+  });
+
+  it('an application names the provider, also by the other name; one that is not there is passed over', async () => {
+    for (const more of [{ idp_hint: 'up' }, { kc_idp_hint: 'acme' }] as Record<string, string>[]) {
+      const { length } = upstream.asked;
+      isIn(await come('', { more }));
+      expect(upstream.asked).toHaveLength(length + 1);
+    }
+    expect(stepOf(await createPerson().open(address({ idp_hint: 'nobody' })))).toBe('identifier');
   });
 
   it('a sign-in there that is older than max_age is refused', async () => {

@@ -225,6 +225,23 @@ describe('an application asks for an organisation', () => {
     expect(decodeJwt(renewed.body.id_token as string)).toMatchObject({ org_name: 'acme' });
   });
 
+  it('a role that is taken there is in no next token, and in no next answer', async () => {
+    const parameters = { scope: 'openid organization permissions offline_access', organization: 'acme' };
+    const first = await web().signIn({ parameters });
+    expect(decodeJwt(first.id_token)).toMatchObject({ org_roles: ['refunder'] });
+    const [had] = await cardea.sql<Record<string, string>>(
+      `delete from organisation_member_role where account_id = $1 and organisation_id = $2 returning *`,
+      [await accountOf(ADA.email), await idOf('acme')],
+    );
+    expect(await userinfo(first.access_token)).toMatchObject({ org_roles: [], org_permissions: [] });
+    const next = await web().refresh(first.refresh_token);
+    expect(decodeJwt(String(next.body.id_token))).toMatchObject({ org_id: await idOf('acme'), org_roles: [] });
+    await cardea.sql(
+      'insert into organisation_member_role (organisation_id, account_id, role_id) values ($1, $2, $3)',
+      [had!.organisation_id, had!.account_id, had!.role_id],
+    );
+  });
+
   it('whoever leaves holds nothing for it any more, whatever the format', async () => {
     const scope = 'openid organization';
     const own = await web().signIn({ email: GRACE.email, parameters: { scope, organization: 'acme' } });

@@ -121,6 +121,7 @@ describe('is applied', () => {
       { title: 'New', roles: [{ value: 'x' }] },
     ],
     ['remove of an attribute', [{ op: 'remove', path: 'title' }], { title: undefined }],
+    ['remove of the name', [{ op: 'remove', path: 'name' }], { name: undefined }],
     ['remove of a part', [{ op: 'remove', path: 'name.givenName' }], { name: { familyName: 'Family' } }],
     ['remove of an element', [{ op: 'remove', path: 'emails[type eq "home"]' }], { emails: [{ type: 'work' }] }],
     [

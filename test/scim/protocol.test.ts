@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cardea, startCardea } from '../support/cardea.ts';
-import { CARDEA, ENTERPRISE, provisioner, type ScimClient, SEARCH, scimClient, USER } from '../support/scim.ts';
-import { bootstrap } from '../support/seeds.ts';
+import {
+  CARDEA,
+  ENTERPRISE,
+  provisioner,
+  type ScimClient,
+  SEARCH,
+  scimClient,
+  scimWith,
+  USER,
+} from '../support/scim.ts';
+import { bootstrap, clients } from '../support/seeds.ts';
 
 // SCIM as a protocol on HTTP: methods, types, origins, limits, custom fields; and what the whole offers by cursor.
 
@@ -17,7 +26,11 @@ beforeAll(async () => {
     { name: 'languages', type: 'strings', label: { en: 'Languages' } },
     { name: 'secret', type: 'string', label: { en: 'Secret' }, read: [], write: [] },
   ];
-  const many = [provisioner('directory', { provisioning_domain: 'p' }), provisioner('eager')];
+  const many = [
+    provisioner('directory', { provisioning_domain: 'p' }),
+    provisioner('eager'),
+    provisioner('lasting', { provisioning_by_secret: true, scope: 'scim.read' }),
+  ];
   cardea = await startCardea({
     bootstrap: { ...bootstrap, fields, clients: [...bootstrap.clients, ...many] },
     settings: { limits: { scim_requests: { points: 150, window: '1h' } } },
@@ -80,6 +93,23 @@ describe('HTTP', () => {
       401,
       expect.stringContaining('error="invalid_token"'),
     ]);
+  });
+
+  it('takes a client’s secret for a token where its metadata allow that, and nowhere else', async () => {
+    const tokenOf = (id: string, secret = clients.service.client_secret) => btoa(`${id}:${secret}`);
+    const lasting = scimWith(cardea, tokenOf('lasting'));
+    expect((await lasting.get('/Users?count=0')).status).toBe(200);
+    expect((await lasting.get('/Me')).status).toBe(404);
+    const status = async (token: string, method = 'GET', url = '/Users?count=0') =>
+      (await scimWith(cardea, token).send(method, url, method === 'POST' ? {} : undefined)).status;
+    // It reaches no further than its scopes.
+    expect(await status(tokenOf('lasting'), 'POST', '/Users')).toBe(403);
+    expect(await status(tokenOf('lasting', `${clients.service.client_secret}x`))).toBe(401);
+    expect(await status(tokenOf('lasting', clients.service.client_secret.slice(1)))).toBe(401);
+    expect(await status(tokenOf('directory'))).toBe(401);
+    expect(await status(tokenOf('nobody'))).toBe(401);
+    // Not at the REST API, and at no other door.
+    expect(await status(tokenOf('lasting'), 'GET', `${cardea.issuer}/api/admin/users`)).toBe(401);
   });
 
   it('lets scripts of other origins in by their token, and is never asked with cookies', async () => {

@@ -100,7 +100,9 @@ describe('a user', () => {
     expect(made.body).toMatchObject(rest);
     expect(made.body[ENTERPRISE]).toEqual(enterprise);
     expect(made.body.phoneNumbers).toEqual([{ value: '+1-555-555-5555', type: 'work', primary: true }]);
-    expect(made.body[CARDEA]).toMatchObject({ state: 'Active', emailVerified: true, phoneNumberVerified: false });
+    expect(made.body[CARDEA]).toMatchObject({
+      ...{ state: 'Active', emailVerified: true, phoneNumberVerified: false, identityStatus: 'none' },
+    });
     expect(made.body.meta).toMatchObject({ resourceType: 'User', location: `${scim.base}/Users/${id}` });
 
     expect((await scim.get(`/Users/${id}`)).body).toEqual(made.body);

@@ -103,14 +103,13 @@ const twoButtons = providerButtons(uid, [
 ]);
 
 const models: Record<string, { page: string }> = {
-  'identifier-providers': { ...signin.identifierPage({ ...base, registration: true }), ...buttons },
-  'identifier-provider-refused': {
+  'identifier-providers': {
     ...signin.identifierPage({
       ...base,
       registration: true,
       problems: [{ code: 'federation.unreachable', params: { provider: 'Acme' } }],
     }),
-    ...twoButtons,
+    ...buttons,
   },
   'password-linking': {
     ...signin.passwordPage({ ...base, identifier: email, linking: 'GitHub' }),
@@ -131,15 +130,7 @@ const models: Record<string, { page: string }> = {
     values: { given_name: 'Ada' },
     problems: [{ field: 'terms', code: 'terms.not_accepted' }],
   }),
-  'join-plain': joinPage({
-    uid,
-    provider: long,
-    email: undefined,
-    fields: [{ name: 'name', required: true }],
-    custom: [],
-  }),
-  link: linkPage({ ...base, provider: 'GitHub', theirs: 'ada', ours: email }),
-  'link-long': linkPage({ ...base, provider: long, theirs: '', ours: long }),
+  link: linkPage({ ...base, provider: long, theirs: 'ada', ours: long }),
   identifier: signin.identifierPage({ ...base, registration: true }),
   'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
   'identifier-refused': signin.identifierPage({
@@ -416,7 +407,6 @@ const models: Record<string, { page: string }> = {
     providers: everyProvider.slice(0, 1),
     problem: { code: 'federation.last_way_in' },
   }),
-  'own-linked-bare': linkedPage({ linked: [], providers: [] }),
   'own-totp': own.totpPage({ setup: appSetup, problems: [{ field: 'code', code: 'totp.setup_expired' }] }),
   'own-codes': own.codesPage({ codes }),
   'own-sessions': own.sessionsPage({

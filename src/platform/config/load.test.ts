@@ -247,6 +247,12 @@ describe('production refuses what is only for development', () => {
     ['a secret out of an example', { CARDEA_SECRET: `change-me-${secret}` }, '', 'CARDEA_SECRET'],
     ['the mailbox', { SMTP_URL: undefined }, '', 'SMTP_URL'],
     ['the demo application', {}, 'demo: { enabled: true }', 'demo.enabled'],
+    [
+      'stand-ins for providers',
+      {},
+      'federation: { endpoints: { "https://github.com": "http://localhost:1" } }',
+      'federation.endpoints',
+    ],
     ['the embedded database', { DATABASE_URL: undefined }, '', 'DATABASE_URL'],
   ])('%s', (_, env, yaml, setting) => {
     expect(names({ ...production, ...env }, yaml)).toEqual([setting]);

@@ -88,10 +88,12 @@ export function createPages({ db, vault, clock }: { db: Db; vault: Vault; clock:
     const add = parameters.add;
     const after = 'offset' in at ? 'true' : beyond(at, { id, order, kind, sign: query.descending ? '<' : '>' }, add);
     const offset = 'offset' in at && at.offset > 0 ? ` offset ${add(at.offset)}` : '';
+    const text = `select ${source.select}${keys} from ${source.from} where ${where} and ${after}
+        order by ${sorted} limit ${add(limit)}${offset}`;
     return db.query<Row & { id: string; sort_none?: boolean; sort_key?: string | null }>(
-      `select ${source.select}${keys} from ${source.from} where ${where} and ${after}
-        order by ${sorted} limit ${add(limit)}${offset}`,
+      text,
       parameters.values,
+      isAskedAllDay(query, at) ? `scim-${sha256(text)}` : undefined,
     );
   };
 
@@ -124,6 +126,13 @@ export function createPages({ db, vault, clock }: { db: Db; vault: Vault; clock:
 }
 
 export type Pages = ReturnType<typeof createPages>;
+
+/**
+ * Whether somebody is there, by one attribute that is equal: every sender asks so before each change. There are as many
+ * of these statements as attributes, so each connection may keep them prepared.
+ */
+const isAskedAllDay = ({ filter, sortBy }: Query, at: object): boolean =>
+  filter?.kind === 'compare' && filter.operator === 'eq' && !sortBy && 'offset' in at && at.offset === 0;
 
 function conditionOf(
   { type, columns, where }: Source,

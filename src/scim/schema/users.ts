@@ -1,3 +1,4 @@
+import { identityStatuses } from '../../users/index.ts';
 import {
   type Attribute,
   binary,
@@ -144,6 +145,11 @@ export const cardeaUser = (customFields: readonly Attribute[]): Schema => ({
     boolean('emailVerified', 'Whether the primary e-mail address is proved or vouched for', readOnly),
     boolean('phoneNumberVerified', 'Whether the primary telephone number is proved', readOnly),
     dateTime('lastSignInAt', 'When the person last signed in', readOnly),
+    string('identityStatus', 'How far it is proved who the person is outside, as the service that checks it says', {
+      canonicalValues: [...identityStatuses],
+      ...readOnly,
+    }),
+    dateTime('identityStatusAt', 'Since when it is so', readOnly),
     ...customFields,
   ],
 });

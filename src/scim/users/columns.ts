@@ -20,7 +20,9 @@ const core: Record<string, Expression> = {
   'meta.version': text(`('W/"' || u.version || '"')`),
   userName: { sql: 'coalesce(u.user_name_key, u.email_key)', kind: 'text', key: userNameKey },
   'name.formatted': text(
-    `coalesce(u.directory #>> '{name,formatted}', u.name, nullif(concat_ws(' ', u.given_name, u.family_name), ''))`,
+    `coalesce(u.directory #>> '{name,formatted}', case when coalesce(u.given_name, u.family_name,
+        u.profile ->> 'middle_name', u.directory #>> '{name,honorificPrefix}', u.directory #>> '{name,honorificSuffix}')
+        is not null then coalesce(u.name, concat_ws(' ', u.given_name, u.family_name)) end)`,
   ),
   'name.familyName': text('u.family_name'),
   'name.givenName': text('u.given_name'),
@@ -48,6 +50,8 @@ const cardea: Record<string, Expression> = {
   emailVerified: yes('(u.email_verified_at is not null)'),
   phoneNumberVerified: yes(`coalesce((u.profile ->> 'phone_number_verified')::boolean, false)`),
   lastSignInAt: time('u.last_sign_in_at'),
+  identityStatus: text('u.identity_status'),
+  identityStatusAt: time('u.identity_status_at'),
 };
 
 /**

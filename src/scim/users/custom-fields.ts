@@ -13,7 +13,10 @@ export interface CustomFields {
 }
 
 /** Names of our extension that are taken. */
-const taken = new Set(['state', 'statechangedat', 'emailverified', 'phonenumberverified', 'lastsigninat']);
+const taken = new Set([
+  ...['state', 'statechangedat', 'emailverified', 'phonenumberverified', 'lastsigninat'],
+  ...['identitystatus', 'identitystatusat'],
+]);
 
 const makers = { integer, number: decimal, boolean, url: reference } as const;
 

@@ -1,4 +1,4 @@
-import type { UserProfile, UserState } from '../../users/index.ts';
+import type { IdentityStatus, UserProfile, UserState } from '../../users/index.ts';
 import type { Json, JsonObject } from '../schema/attribute.ts';
 
 /** What SCIM keeps beside the account's own columns. Names are SCIM's. */
@@ -32,6 +32,8 @@ export interface Person {
   attributes: Record<string, unknown>;
   directory: Directory;
   lastSignInAt: string | Date | null;
+  identityStatus: IdentityStatus;
+  identityStatusAt: string | Date | null;
   createdAt: string | Date;
   updatedAt: string | Date;
   version: number;
@@ -42,6 +44,7 @@ export const personColumns = `u.id, u.state, u.state_before as "stateBefore", u.
   u.email, u.email_verified_at as "emailVerifiedAt", u.name, u.given_name as "givenName", u.family_name as "familyName",
   u.locale, u.profile, u.user_name as "userName", u.external_id as "externalId",
   u.provisioning_domain as "provisioningDomain", u.attributes, u.directory, u.last_sign_in_at as "lastSignInAt",
+  u.identity_status as "identityStatus", u.identity_status_at as "identityStatusAt",
   u.created_at as "createdAt", u.updated_at as "updatedAt", u.version`;
 
 /** The multi-valued attributes that are kept as they come. */

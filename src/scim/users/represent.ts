@@ -74,7 +74,9 @@ export function represent(
   const { base, fields, groups = [] } = context;
   const resource = writablePart(person, fields);
   const name = resource.name as JsonObject | undefined;
-  const formatted = name?.formatted ?? person.name ?? [person.givenName, person.familyName].filter(Boolean).join(' ');
+  // Made of what there is for who has a name in parts; a directory that takes the name away sees none.
+  const formatted =
+    name && (name.formatted ?? person.name ?? [person.givenName, person.familyName].filter(Boolean).join(' '));
   const enterprise = resource[enterpriseSchema] as JsonObject | undefined;
   const manager = enterprise?.manager as JsonObject | undefined;
   return withoutEmpty({
@@ -100,6 +102,8 @@ export function represent(
       ...(person.email !== null && { emailVerified: person.emailVerifiedAt !== null }),
       ...(person.profile.phone_number && { phoneNumberVerified: person.profile.phone_number_verified === true }),
       lastSignInAt: person.lastSignInAt && time(person.lastSignInAt),
+      identityStatus: person.identityStatus,
+      identityStatusAt: person.identityStatusAt && time(person.identityStatusAt),
     }),
     meta: {
       resourceType: 'User',

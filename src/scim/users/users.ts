@@ -44,6 +44,7 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
           `select ${personColumns} from user_account u
             where u.id = $1 and u.state <> 'Deleted' and ($2::text is null or u.provisioning_domain = $2) ${lock}`,
           [id, domain ?? null],
+          lock === '' ? 'scim-user-find' : undefined,
         )
       : [];
     if (!person) throw unknown();
@@ -72,8 +73,15 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
     selection: Selection,
   ): Promise<Answer> => {
     const [body] = await shown([person], scheme, reach, selection);
-    return { status, body: body!, location: `${base}/Users/${person.id}`, version: versionTag(person.version) };
+    return told(status, person, body!);
   };
+
+  const told = (status: number, person: Person, body: JsonObject): Answer => ({
+    status,
+    body,
+    location: `${base}/Users/${person.id}`,
+    version: versionTag(person.version),
+  });
 
   /** What the resource demands beyond its own facts. @throws ScimFault `invalidValue` */
   const refuseUnknownManager = async (resource: JsonObject, { domain }: Reach): Promise<void> => {
@@ -122,7 +130,8 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
       if (password) await passwordWrites.store(user.id, password, reach);
       return toPerson(await move(user, wanted, reach));
     });
-    return answer(201, person, now, reach, selection);
+    // Nobody has put them into a group yet.
+    return told(201, person, project(now.type, represent(person, { base, fields: now.fields }), selection));
   };
 
   /** Moves the account to the state that is wanted, by the permitted transitions. */

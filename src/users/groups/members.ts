@@ -205,6 +205,7 @@ export function createMembership({ db, events, clock }: { db: Db; events: Pick<E
            from above join user_group g on g.id = above.id
           group by account, g.id order by g.display_name, g.id`,
         [accountIds],
+        'groups-of-all',
       );
       const found = new Map<string, Belonging[]>();
       for (const { account, ...group } of rows) {

@@ -247,6 +247,21 @@ describe('domains', () => {
     );
   });
 
+  it('are not proved by answers of the DNS that are huge or hostile, which cost little', async () => {
+    const here = await place();
+    const { record } = await organisations.domains.claim(here.id, 'hostile.example', by);
+    const began = performance.now();
+    for (const records of [
+      Array.from({ length: 20_000 }, (_, n) => `${record}${n}`),
+      ['x'.repeat(5_000_000), '\u0000', '', `${record}\u0000`, record.toUpperCase(), `"${record}"`],
+    ]) {
+      dns.set('_cardea-challenge.hostile.example', records);
+      const refused = organisations.domains.prove(here.id, 'hostile.example', by);
+      await expect(refused).rejects.toEqual(refusal('domain.unproved'));
+    }
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
   it('are lost once their record has been gone for days, and silence of the DNS loses nothing', async () => {
     const here = await place();
     const keeper = await person();
