@@ -153,6 +153,20 @@ describe('in PostgreSQL', () => contract(openPostgres));
 describe.skipIf(!inject('redisUrl'))('in Redis', () => contract(openRedis(inject('redisUrl'))));
 describe.skipIf(!inject('redisClusterUrl'))('in a Redis Cluster', () => contract(openRedis(inject('redisClusterUrl'))));
 
+it.skipIf(!inject('redisUrl'))(
+  'a budget used for the first time while others talk to Redis does not break the connection',
+  async () => {
+    const connection = await connectRedis(inject('redisUrl'), silentLog);
+    const limits = createLimits({ pool, redis: connection, vault, log: silentLog });
+    await connection.ping();
+    // A connection that has just been made has seen no script yet; `get` opens the pipeline that `take` goes into.
+    const all = Array.from({ length: 20 }, (_, n) => [connection.get(`x${n}`), limits.take(budget(3), 'a')]).flat();
+    const answers = await Promise.all(all);
+    expect(answers.filter((answer) => (answer as { allowed?: boolean } | null)?.allowed)).toHaveLength(20);
+    connection.disconnect();
+  },
+);
+
 describe('while the store is out of reach', () => {
   const broken = new Pool({ connectionString: 'postgres://nobody@127.0.0.1:1/none' });
   const limits = createLimits({ pool: broken, vault, log: silentLog });

@@ -102,6 +102,10 @@ export function createLimits(options: {
   const { pool, redis, vault, log } = options;
   const limiters = new Map<string, RateLimiterStoreAbstract>();
 
+  // The library teaches the connection its script when a limiter is made. A pipeline that is open at that moment does not
+  // learn it, and a limiter made under load would end the process: so one is made before there is any.
+  if (redis) new RateLimiterRedis({ keyPrefix: 'limit', points: 1, duration: 1, storeClient: redis });
+
   const limiterOf = (budget: Budget): RateLimiterStoreAbstract => {
     const known = limiters.get(budget.name);
     if (known) return known;

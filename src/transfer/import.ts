@@ -18,7 +18,7 @@ const mostPending = 4 * 1024 * 1024;
 
 /** The work of an import task: reads the spooled file from the checkpoint on, and brings it in batch by batch. */
 export function createImport(ports: TransferPorts, definitions: Definitions, spool: Spool) {
-  const { db, log, vault, tasks, events, passwords, fields } = ports;
+  const { db, log, vault, tasks, events, passwords, fields, users } = ports;
   const bringIn = createBatches(ports);
   const checked = createRowChecks(ports);
 
@@ -28,6 +28,13 @@ export function createImport(ports: TransferPorts, definitions: Definitions, spo
     for (const { id, key } of header.keys ?? []) keys[id] = await passwords.keys.add(key);
     const ownCodes = header.fingerprint ? vault.hasMac('export', 'transfer', header.fingerprint) : false;
     return { ...at, keys, ownCodes, whole: false };
+  };
+
+  /** Who began it may have lost the right to meanwhile: then nothing more is done in their name. */
+  const demandStillMay = async ({ actor }: By) => {
+    if (actor.kind !== 'administrator') return;
+    const user = await users.byId(actor.id ?? '');
+    if (!user?.administrator || !user.mayHold()) throw new Refusal('caller.not_permitted', { kind: 'forbidden' });
   };
 
   const contextOf = async ({ firebaseKeyId, pepperId }: ImportInput): Promise<Context> => {
@@ -92,6 +99,7 @@ export function createImport(ports: TransferPorts, definitions: Definitions, spo
       }
     };
     const flush = async (upTo: ImportCheckpoint) => {
+      await demandStillMay(by);
       await commit(rows, results, upTo);
       at = upTo;
       rows = [];

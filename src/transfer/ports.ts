@@ -17,7 +17,7 @@ export interface TransferPorts {
   log: Log;
   vault: Vault;
   tasks: Tasks;
-  users: Pick<Users, 'update'>;
+  users: Pick<Users, 'update' | 'byId'>;
   intake: Intake;
   credentialIntake: CredentialIntake;
   memberships: Memberships;

@@ -338,6 +338,28 @@ describe('what is hostile', () => {
     expect(await room.passwords.has(id)).toBe(true);
   });
 
+  it('nothing more is brought in for an administrator who is none any more', async () => {
+    const made = await room.bring([{ email: 'was@example.com', emailVerified: true, administrator: true }], {
+      administrators: true,
+    });
+    const by = { actor: { kind: 'administrator' as const, id: made.results[0]!.item! } };
+    const start = (email: string) =>
+      room.transfer.start(
+        {},
+        (async function* () {
+          yield Buffer.from(JSON.stringify({ email }));
+        })(),
+        by,
+      );
+    const before = await start('before@example.com');
+    expect((await room.tasks.finish(before.id)).state).toBe('done');
+    const after = await start('after@example.com');
+    await room.users.change(by.actor.id, 'suspend', room.by);
+    const ended = await room.tasks.finish(after.id);
+    expect(ended).toMatchObject({ state: 'failed', done: 0, error: { code: 'caller.not_permitted' } });
+    expect(await room.users.byEmail('after@example.com')).toBeUndefined();
+  });
+
   it('what was a deleted person’s is not given to whoever has the address now', async () => {
     await room.bring([{ email: 'next@example.com', emailVerified: true }]);
     const next = await found('next@example.com');

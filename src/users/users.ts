@@ -60,7 +60,7 @@ export function createUsers(options: {
   clock: Clock;
 }): Users {
   const { db, sessions, events, clock } = options;
-  const isId = (id: string) => /^[0-9a-f-]{36}$/.test(id);
+  const isId = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
   const formerAddresses = createFormerAddresses({ db, clock });
 
   /**

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { decodeJwt, exportJWK, importJWK, SignJWT } from 'jose';
+import { compactDecrypt, createRemoteJWKSet, decodeJwt, exportJWK, importJWK, jwtVerify, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { answerTokenEndpoints } from '../../src/oidc/engine-internals.ts';
 import { startApp } from '../support/app.ts';
@@ -18,13 +18,23 @@ const asserting = {
   redirect_uris: [],
 };
 const posting = { ...clients.orders, client_id: 'posting-api', token_endpoint_auth_method: 'client_secret_post' };
+const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+/** Wants its answers signed, and then encrypted to a key of its own. */
+const sealedAnswers = {
+  ...clients.orders,
+  client_id: 'sealed-api',
+  introspection_signed_response_alg: 'ES256',
+  introspection_encrypted_response_alg: 'ECDH-ES',
+  introspection_encrypted_response_enc: 'A256GCM',
+  jwks: { keys: [{ ...own.publicKey.export({ format: 'jwk' }), kid: 'e', alg: 'ECDH-ES', use: 'enc' }] },
+};
 const signedAnswers = { ...clients.orders, client_id: 'signed-api', introspection_signed_response_alg: 'ES256' };
 const seeds = {
   ...bootstrap,
-  clients: [...bootstrap.clients, asserting, posting, signedAnswers],
+  clients: [...bootstrap.clients, asserting, posting, signedAnswers, sealedAnswers],
   resource_servers: bootstrap.resource_servers.map((server) => ({
     ...server,
-    introspection_clients: ['orders-api', 'asserting-api', 'posting-api', 'signed-api'],
+    introspection_clients: ['orders-api', 'asserting-api', 'posting-api', 'signed-api', 'sealed-api'],
   })),
 };
 const forStock = {
@@ -188,6 +198,37 @@ describe.each(['PostgreSQL', 'Redis'] as const)('introspection over %s', (kind) 
     expect(told).toMatchObject({ aud: 'signed-api', iss: house.issuer, token_introspection: { active: true } });
   });
 
+  test('an answer as a JWT is signed by us, for the caller alone, and encrypted where its metadata ask so', async () => {
+    const jwks = createRemoteJWKSet(new URL(`${house.issuer}/jwks`));
+    const accept = 'application/token-introspection+jwt';
+    const tokens = [(await web.signIn(forStock)).access_token, (await web.signIn(forOrders)).access_token];
+    const answerTo = async (caller: typeof signedAnswers, token: string) => {
+      const response = await send({ ...basic(caller), accept }, { token });
+      expect(response.status).toBe(200);
+      return response.text();
+    };
+    const read = async (jws: string, audience: string) => {
+      const { payload, protectedHeader } = await jwtVerify(jws, jwks, { issuer: house.issuer, audience });
+      expect(protectedHeader).toMatchObject({ typ: 'token-introspection+jwt', alg: 'ES256' });
+      // Section 5: what is said of the token stands in its own claim, so that the answer is no token itself.
+      expect(payload).not.toHaveProperty('sub');
+      expect(payload).not.toHaveProperty('exp');
+      return payload.token_introspection;
+    };
+    for (const token of [...tokens, 'x']) {
+      const plain = await (await send(basic(clients.orders), { token })).json();
+      expect(await read(await answerTo(signedAnswers, token), 'signed-api')).toEqual(plain);
+      const sealed = await answerTo(sealedAnswers, token);
+      expect(sealed.split('.')).toHaveLength(5);
+      const { plaintext, protectedHeader } = await compactDecrypt(sealed, own.privateKey);
+      expect(protectedHeader).toMatchObject({ alg: 'ECDH-ES', enc: 'A256GCM' });
+      expect(await read(new TextDecoder().decode(plaintext), 'sealed-api')).toEqual(plain);
+    }
+    // Whoever asked for secrecy is not told in the clear, however often it asked before.
+    for (let turn = 0; turn < 3; turn++)
+      expect((await send(basic(sealedAnswers), { token: tokens[0]! })).status).toBe(400);
+  });
+
   test('a secret that was right before is not right for another name, nor a wrong one for a known name', async () => {
     const { access_token: token } = await web.signIn(forStock);
     for (let turn = 0; turn < 3; turn++) expect((await send(basic(clients.orders), { token })).status).toBe(200);
@@ -261,10 +302,10 @@ describe.each(['PostgreSQL', 'Redis'] as const)('introspection over %s', (kind) 
   test('a JWT that nobody but its header vouches for is dead', async () => {
     const { access_token } = await web.signIn(forOrders);
     const claims = decodeJwt(access_token);
-    const own = await exportJWK(pair.privateKey);
+    const jwk = await exportJWK(pair.privateKey);
     const forged = await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', jwk: own, kid: 'a' })
-      .sign(await importJWK({ ...own, alg: 'ES256' }));
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', jwk, kid: 'a' })
+      .sign(await importJWK({ ...jwk, alg: 'ES256' }));
     for (const token of [
       forged,
       `${access_token}x`,

@@ -318,11 +318,13 @@ describe('what is refused', () => {
       'x',
       "'; drop table user_account; --",
       '01890000-0000-7000-8000-000000000000',
+      '-'.repeat(36),
       '%00',
       '..%2f..',
     ]) {
       expect((await scim.get(`/Users/${encodeURIComponent(id)}`)).status).toBe(404);
       expect((await scim.remove(`/Users/${encodeURIComponent(id)}`)).status).toBe(404);
+      expect((await scim.remove(`/Groups/${encodeURIComponent(id)}`)).status).toBe(404);
       expect((await scim.patch(`/Users/${encodeURIComponent(id)}`, [{ op: 'remove', path: 'title' }])).status).toBe(
         404,
       );
