@@ -29,4 +29,4 @@ EXPOSE 3000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "src/health.ts"]
-CMD ["node", "src/main.ts"]
+CMD ["node", "src/start.js"]

@@ -21,6 +21,7 @@ export const names = [
   'mixed',
   'start-up',
   'memory',
+  'full',
 ] as const;
 
 const load = async (name: string): Promise<Bench> => ((await import(`./${name}.ts`)) as { bench: Bench }).bench;

@@ -13,7 +13,7 @@ export const bench: Bench = {
       modes.map(async (mode) => {
         const env = await place.surroundings(mode);
         // Once before: brings the schema into shape and fills the compile cache.
-        await startOnce('src/main.ts', env);
+        await startOnce('src/start.js', env);
         return { mode, env: { ...env, CARDEA_BOOTSTRAP: '' } };
       }),
     );
@@ -22,7 +22,7 @@ export const bench: Bench = {
     const ceiling: number[] = [];
     await startOnce('bench/support/reference.ts');
     for (let nth = 0; nth < times; nth++) {
-      for (const [index, { env }] of surroundings.entries()) ours[index]!.push(await startOnce('src/main.ts', env));
+      for (const [index, { env }] of surroundings.entries()) ours[index]!.push(await startOnce('src/start.js', env));
       reference.push(await startOnce('bench/support/reference.ts'));
       ceiling.push(await startOnce('bench/support/ceiling.ts'));
     }

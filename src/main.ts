@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import { enableCompileCache } from 'node:module';
 import { availableParallelism } from 'node:os';
 
-// Stripping types and compiling again at each start would take longer than all the rest of it.
+// Stripping types and compiling again at each start would take longer than all the rest of it. `start.js` has done it already.
 enableCompileCache();
 
 const { ConfigurationFault, loadSettings } = await import('./platform/config/index.ts');

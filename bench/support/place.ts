@@ -101,7 +101,7 @@ export async function openPlace() {
   }
 
   async function startWith(env: Record<string, string>, options: CardeaOptions): Promise<Target> {
-    const running = start(process.execPath, ['src/main.ts'], env);
+    const running = start(process.execPath, ['src/start.js'], env);
     const many = options.processes && options.processes !== 1;
     const name = `${options.store === 'redis' ? 'PostgreSQL + Redis' : 'PostgreSQL'}${many ? ', one per core' : ''}`;
     return target({ name, kind: 'ours', port: Number(env.PORT), running, path: '/health/ready' });
@@ -139,6 +139,8 @@ export async function openPlace() {
     hasRedis: redis !== undefined,
     surroundings,
     cardea: (options: CardeaOptions) => once(JSON.stringify(options), () => startCardea(options)),
+    /** In surroundings that the caller knows. */
+    cardeaIn: startWith,
     cardeaAgain: startAgain,
     otherReference: () => startOther('reference'),
     reference: () => once('reference', () => startOther('reference')),

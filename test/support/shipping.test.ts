@@ -44,8 +44,8 @@ describe('the Dockerfile', () => {
   });
 
   it('starts the real entry point directly, so that signals reach it, and asks whether it is ready', () => {
-    expect(of('CMD')).toEqual(['["node", "src/main.ts"]']);
-    expect(existsSync(join(root, 'src/main.ts'))).toBe(true);
+    expect(of('CMD')).toEqual(['["node", "src/start.js"]']);
+    expect(existsSync(join(root, 'src/start.js'))).toBe(true);
     expect(of('HEALTHCHECK').join()).toContain('"src/health.ts"');
     expect(existsSync(join(root, 'src/health.ts'))).toBe(true);
   });
