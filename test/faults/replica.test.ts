@@ -145,8 +145,8 @@ it('only these ask for reads that may lag: lists, searches, figures, exports', (
     'src/api/routes/history.ts',
     'src/events/audit.ts',
     'src/platform/db/db.ts',
-    'src/transfer/export.ts',
     'src/users/intake.ts',
+    'src/users/memberships-reader.ts',
     'src/users/search/search.ts',
     'src/users/search/tally.ts',
   ]);
