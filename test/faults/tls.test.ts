@@ -29,7 +29,7 @@ const mutual = [
     ...bare,
     ...bound,
     client_id: 'by-authority',
-    scope: 'scim.read',
+    scope: 'scim.read orders:read',
     token_endpoint_auth_method: 'tls_client_auth',
     tls_client_auth_subject_dn: 'CN=service',
   },
