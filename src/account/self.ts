@@ -1,5 +1,6 @@
 import { describeAgent } from '../platform/agent.ts';
 import { readForm } from '../platform/http/index.ts';
+import { isId } from '../platform/index.ts';
 import { asSelf, byPerson, doneOf, goTo } from './own.ts';
 import { activityPage, applicationsPage, overviewPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
@@ -78,7 +79,7 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
       const rows = await events.history({
         subject: user.id,
         limit: pageSize + 1,
-        ...(/^[0-9a-f-]{36}$/.test(before) ? { before } : {}),
+        ...(isId(before) ? { before } : {}),
       });
       const shown = rows.slice(0, pageSize);
       present.page(

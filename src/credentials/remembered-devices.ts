@@ -1,5 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, newId, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
+import { type Clock, isId, newId, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
 
 /** A browser in which the second factor need not be proved for a while. */
 export interface RememberedDevice {
@@ -101,7 +101,7 @@ export function createRememberedDevices(deps: { db: Db; clock: Clock; seconds: n
     },
 
     forget: async (userId, id) =>
-      /^[0-9a-f-]{36}$/.test(id) &&
+      isId(id) &&
       (await db.query('delete from remembered_device where user_id = $1 and id = $2 returning 1', [userId, id]))
         .length === 1,
 

@@ -40,6 +40,9 @@ export function newId(): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** Whether it can be the id of something of ours; what cannot is not asked of the database, which would fail over it. */
+export const isId = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+
 /** Seals what must be read again and authenticates what must not be forged, under keys derived from CARDEA_SECRET. */
 export interface Vault {
   /** AES-256-GCM. @param context associated data: the sealed text opens only under the same context */

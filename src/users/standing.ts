@@ -1,5 +1,5 @@
 import type { Db } from '../platform/db/index.ts';
-import { type CacheReads, remembered, type Stops } from '../platform/index.ts';
+import { type CacheReads, isId, remembered, type Stops } from '../platform/index.ts';
 
 export interface Standing {
   /**
@@ -16,12 +16,10 @@ export interface Standing {
   administers(accountId: string): Promise<boolean>;
 }
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
 export function createStanding({ db, stops }: { db: Db; stops?: Stops }): Standing {
   const ask = async (accountId: string, rest: string) =>
-    uuid.test(accountId) &&
+    isId(accountId) &&
     (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${rest}`, [accountId])).length === 1;
   const known = remembered<true>({
     stops,

@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
-import { type Clock, newId, Refusal } from '../platform/index.ts';
+import { type Clock, isId, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { emailKey, isEmail } from './email.ts';
 import { createFormerAddresses } from './former-addresses.ts';
@@ -60,7 +60,6 @@ export function createUsers(options: {
   clock: Clock;
 }): Users {
   const { db, sessions, events, clock } = options;
-  const isId = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
   const formerAddresses = createFormerAddresses({ db, clock });
 
   /**

@@ -1,4 +1,4 @@
-import { Refusal } from '../../platform/index.ts';
+import { isId, Refusal } from '../../platform/index.ts';
 import { byThemselves } from '../journeys.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { ceremonyLife, createChallenges } from './challenges.ts';
@@ -108,5 +108,3 @@ export function createPasskeys(ports: PasskeyPorts): Passkeys {
     },
   };
 }
-
-const isId = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);

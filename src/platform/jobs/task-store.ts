@@ -1,5 +1,5 @@
 import type { Db } from '../db/index.ts';
-import { type Clock, newId, Refusal, secondsAfter } from '../index.ts';
+import { type Clock, isId, newId, Refusal, secondsAfter } from '../index.ts';
 import type { ItemResult, Progress, Task, TaskActor, TaskState } from './task.ts';
 
 /** A turn that crashes this often without coming further takes its process with it: it is given up. */
@@ -45,8 +45,6 @@ const taskOf = (row: Row): Task => ({
 });
 
 export type TaskStore = ReturnType<typeof createTaskStore>;
-
-const isId = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
 
 /** The tables `task` and `task_result`. Every statement of a turn names its owner. */
 export function createTaskStore({ db, clock, leaseSeconds }: { db: Db; clock: Clock; leaseSeconds: number }) {

@@ -1,3 +1,4 @@
+import { isId } from '../../platform/index.ts';
 import type { Group, Member } from '../../users/index.ts';
 import { type Answer, type Conditions, demandMatch, isUnmodified } from '../answer.ts';
 import { bad, ScimFault } from '../faults.ts';
@@ -31,9 +32,7 @@ export function createScimGroups(ports: ScimPorts & { base: string; pages: Pages
 
   /** The group, and nobody else changes it until the transaction ends. */
   const locked = async (id: string, reach: Reach, conditions: Conditions): Promise<Group> => {
-    const rows = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
-      ? await db.query('select 1 from user_group where id = $1 for update', [id])
-      : [];
+    const rows = isId(id) ? await db.query('select 1 from user_group where id = $1 for update', [id]) : [];
     if (rows.length === 0) throw unknown();
     const group = await find(id, reach);
     demandMatch(conditions, group.version);

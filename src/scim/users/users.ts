@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isId } from '../../platform/index.ts';
 import type { User, UserState } from '../../users/index.ts';
 import { type Answer, type Conditions, demandMatch, isUnmodified } from '../answer.ts';
 import { bad, ScimFault } from '../faults.ts';
@@ -21,8 +22,6 @@ import { represent, versionTag, writablePart } from './represent.ts';
 import { changesOfState, type StateWanted } from './states.ts';
 
 const unknown = () => new ScimFault(404, undefined, 'there is no such user');
-const isUuid = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id);
-
 /** The schema as it is at the moment: administrators declare fields while we run. */
 interface Scheme {
   type: ResourceType;
@@ -39,7 +38,7 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
   };
 
   const find = async (id: string, { domain }: Reach, lock = ''): Promise<Person> => {
-    const [person] = isUuid(id)
+    const [person] = isId(id)
       ? await db.query<Person>(
           `select ${personColumns} from user_account u
             where u.id = $1 and u.state <> 'Deleted' and ($2::text is null or u.provisioning_domain = $2) ${lock}`,
@@ -89,7 +88,7 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
     if (manager?.value === undefined) return;
     const id = String(manager.value).toLowerCase();
     const known =
-      isUuid(id) &&
+      isId(id) &&
       (await db.query(
         `select 1 from user_account where id = $1 and state <> 'Deleted' and ($2::text is null or provisioning_domain = $2)`,
         [id, domain ?? null],

@@ -1,8 +1,8 @@
 import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
-import { type Clock, newId, Refusal } from '../../platform/index.ts';
+import { type Clock, isId, newId, Refusal } from '../../platform/index.ts';
 import type { Change } from '../states.ts';
-import { type Belonging, createMembership, isId, type Member, type MemberPage } from './members.ts';
+import { type Belonging, createMembership, type Member, type MemberPage } from './members.ts';
 
 export interface Group {
   id: string;

@@ -1,6 +1,6 @@
 import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
-import { type Clock, Refusal } from '../../platform/index.ts';
+import { type Clock, isId, Refusal } from '../../platform/index.ts';
 import type { Change } from '../states.ts';
 
 export interface Member {
@@ -32,8 +32,6 @@ export interface Resolved {
   people: ReadonlySet<string>;
   groups: ReadonlySet<string>;
 }
-
-export const isId = (id: string): boolean => /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(id);
 
 /** Up to so many at once, each person's own history tells of it; more are told together. */
 const mostEach = 20;

@@ -1,8 +1,16 @@
 import { domainToASCII } from 'node:url';
 import type { Events } from '../../events/index.ts';
 import { type Db, isDuplicate } from '../../platform/db/index.ts';
-import { type Bus, type Clock, type Log, Refusal, randomToken, sameBytes, secondsAfter } from '../../platform/index.ts';
-import { isId } from '../groups/members.ts';
+import {
+  type Bus,
+  type Clock,
+  isId,
+  type Log,
+  Refusal,
+  randomToken,
+  sameBytes,
+  secondsAfter,
+} from '../../platform/index.ts';
 import type { By } from '../users.ts';
 import { type Organisation, type OrganisationRow, organisationOf, organisationTopic } from './organisations.ts';
 

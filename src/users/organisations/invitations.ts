@@ -1,9 +1,8 @@
 import type { Events } from '../../events/index.ts';
 import type { Mail } from '../../mail/index.ts';
 import type { Db } from '../../platform/db/index.ts';
-import { type Clock, newId, Refusal, randomToken, secondsAfter, sha256 } from '../../platform/index.ts';
+import { type Clock, isId, newId, Refusal, randomToken, secondsAfter, sha256 } from '../../platform/index.ts';
 import { emailKey, isEmail } from '../email.ts';
-import { isId } from '../groups/members.ts';
 import { wants } from '../preferences/index.ts';
 import type { User } from '../user.ts';
 import type { By } from '../users.ts';

@@ -1,7 +1,6 @@
 import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
-import { type Clock, Refusal } from '../../platform/index.ts';
-import { isId } from '../groups/members.ts';
+import { type Clock, isId, Refusal } from '../../platform/index.ts';
 import type { By } from '../users.ts';
 import { type Organisation, type OrganisationRow, organisationOf } from './organisations.ts';
 

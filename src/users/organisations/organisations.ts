@@ -1,7 +1,6 @@
 import type { Events } from '../../events/index.ts';
 import { type Db, isDuplicate } from '../../platform/db/index.ts';
-import { type Bus, type Clock, newId, Refusal } from '../../platform/index.ts';
-import { isId } from '../groups/members.ts';
+import { type Bus, type Clock, isId, newId, Refusal } from '../../platform/index.ts';
 import type { By } from '../users.ts';
 import { type OrganisationPolicy, type OrganisationPolicyInput, policySchema } from './policy.ts';
 

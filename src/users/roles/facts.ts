@@ -1,5 +1,5 @@
 import type { Db } from '../../platform/db/index.ts';
-import { isId } from '../groups/members.ts';
+import { isId } from '../../platform/index.ts';
 
 /** What a person belongs to and may do, at this moment, in the installation and in one organisation. */
 export interface Facts {
