@@ -10,7 +10,8 @@ artifactStoreContract('PostgreSQL', async () => ({
 }));
 
 for (const [name, url] of [
-  ['a single Redis server', inject('redisUrl')],
+  // A database of its own: other tests use the server at the same time, and this one empties it.
+  ['a single Redis server', inject('redisUrl') && `${inject('redisUrl')}/9`],
   ['a Redis Cluster', inject('redisClusterUrl')],
 ] as const) {
   if (!url) {
@@ -22,7 +23,7 @@ for (const [name, url] of [
     return {
       redis,
       dump: async () => (await Promise.all(nodes(redis).map(dumpNode))).join(' '),
-      flush: async () => void (await Promise.all(nodes(redis).map((node) => node.flushall()))),
+      flush: async () => void (await Promise.all(nodes(redis).map((node) => node.flushdb()))),
     };
   });
 }

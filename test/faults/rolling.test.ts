@@ -125,7 +125,8 @@ it('kill -9 of one under load loses no grant that was given and lets nothing be 
   await sleep(120);
   const victim = serving[1]!;
   process.kill(victim.pid, 'SIGKILL');
-  expect(Math.max(...(await Promise.all(uses)))).toBe(1);
+  const used = await Promise.all(uses);
+  expect(Math.max(...used)).toBe(1);
   await sleep(500);
   await chains.stop();
 
@@ -133,7 +134,9 @@ it('kill -9 of one under load loses no grant that was given and lets nothing be 
   for (const token of chains.chains) expect(await web.refresh(token)).toMatchObject({ status: 200 });
   expect(accepted.length).toBeGreaterThan(0);
   for (const token of accepted) expect(await web.userinfo(token)).toMatchObject({ status: 200 });
-  for (const code of codes.slice(0, 8)) expect((await web.redeem(code)).status).toBe(400);
+  // A code whose answer was lost may be unused still.
+  for (const code of codes.filter((_, nth) => used[nth] === 1).slice(0, 8))
+    expect((await web.redeem(code)).status).toBe(400);
   const { body } = await service.credentials({ resource: ORDERS, scope: 'orders:read' });
   expect(await orders.introspect(String(body.access_token))).toMatchObject({ active: true });
   await victim.stop();
