@@ -58,6 +58,7 @@ export async function openPlace() {
   await new Promise<void>((resolve) => letters.listen(0, '127.0.0.1', resolve));
   const smtp = `smtp://127.0.0.1:${(letters.server.address() as { port: number }).port}`;
 
+  let closing: Promise<void> | undefined;
   let count = 0;
   const known = new Map<string, Promise<Target>>();
 
@@ -147,13 +148,19 @@ export async function openPlace() {
     ceiling: () => once('ceiling', () => startOther('ceiling')),
     /** For what has to be measured from outside: statements straight to a database. */
     sql: admin,
-    async close() {
-      await Promise.all([...stops].map((stop) => stop()));
-      letters.close();
-      await embedded.stop();
-      rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    /** Once, whoever asks: at Ctrl-C the benchmark that is interrupted ends as well, and asks again. */
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
+
+  async function close(): Promise<void> {
+    await Promise.all([...stops].map((stop) => stop()));
+    letters.close();
+    await embedded.stop();
+    rmSync(home, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
 
   async function startRedis(): Promise<string | undefined> {
     if (spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status !== 0) return undefined;
