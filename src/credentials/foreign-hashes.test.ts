@@ -129,8 +129,11 @@ describe('a password hashed by another system', () => {
     };
     // The first look and the loading of what computes it is paid by whoever comes first, once in a process's life.
     await timed(ids[0]!);
-    const light = await timed(ids[1]!);
-    const dear = await timed(ids[15]!);
+    // The least of several: what a busy machine adds is no work of ours.
+    const least = async (id: string) =>
+      Math.min(...[await timed(id), await timed(id), await timed(id), await timed(id)]);
+    const light = await least(ids[1]!);
+    const dear = await least(ids[15]!);
     expect(light).toBeGreaterThan(dear * 0.4);
     await other.stop();
   });

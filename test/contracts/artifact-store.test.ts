@@ -30,8 +30,9 @@ for (const [name, url] of [
 
 const nodes = (redis: RedisConnection): Redis[] => (redis instanceof Cluster ? redis.nodes('master') : [redis]);
 
+/** What is no plain value is none of this store's. */
 async function dumpNode(node: Redis): Promise<string> {
   const lines: string[] = [];
-  for (const key of await node.keys('*')) lines.push(key, (await node.get(key)) ?? '');
+  for (const key of await node.keys('*')) lines.push(key, (await node.get(key).catch(() => '')) ?? '');
   return lines.join(' ');
 }
