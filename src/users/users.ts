@@ -110,7 +110,8 @@ export function createUsers(options: {
 
     create: (input, by) =>
       refusingDuplicates((about) =>
-        db.transact(async (em) => {
+        db.transact(async () => {
+          const em = db.em();
           const at = clock.now();
           const user = em.create(User, {
             id: input.id ?? newId(),
@@ -144,12 +145,12 @@ export function createUsers(options: {
 
     change: (id, transition, by) =>
       refusingDuplicates((about) =>
-        db.transact(async (em) => {
+        db.transact(async () => {
           const user = await locked(id);
           about(user);
           const from = user.state;
           user.apply(transition, { ...by, at: clock.now() });
-          await em.flush();
+          await db.em().flush();
           if (!user.mayHold()) await sessions.endAllOf(id, transitions[transition].event);
           await events.record({
             type: transitions[transition].event,
@@ -163,13 +164,13 @@ export function createUsers(options: {
 
     update: (id, by, edit) =>
       refusingDuplicates((about) =>
-        db.transact(async (em) => {
+        db.transact(async () => {
           const user = await locked(id);
           about(user);
           const { emailKey: before } = user;
           edit(user);
           user.updatedAt = clock.now();
-          await em.flush();
+          await db.em().flush();
           if (user.emailKey !== before) await refuseKept(user);
           await events.record({ type: 'user.updated', ...by, subject: id });
           return user;
