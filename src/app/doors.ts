@@ -2,11 +2,12 @@ import type Router from '@koa/router';
 import { createAccount } from '../account/index.ts';
 import { createApi } from '../api/index.ts';
 import { rememberedCookieName } from '../credentials/index.ts';
+import { createKnown } from '../front/index.ts';
 import {
   createAnswer,
   createBearer,
-  createKnownCallers,
   createTokenEndpoints,
+  type KnownCallers,
   ownApi,
   withOrigin,
 } from '../introspection/index.ts';
@@ -42,7 +43,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
 
   const organisationRequests = createOrganisationRequests(house);
-  const callers = createKnownCallers(house);
+  const callers: KnownCallers = createKnown(house);
   const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     ...house,

@@ -2,7 +2,8 @@ import type Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import compose from 'koa-compose';
 import { widgetHosts } from '../credentials/index.ts';
-import { createFront } from '../introspection/index.ts';
+import { createFront } from '../front/index.ts';
+import { introspectShortly } from '../introspection/index.ts';
 import { protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
 import {
   createTrust,
@@ -59,16 +60,10 @@ export function createHandler(
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
-  const path = routes.introspection;
+  const ways = [introspectShortly({ ...doors, path: routes.introspection, rate: doors.clientRequests })];
   return createFront(
-    {
-      ...ground,
-      ...doors,
-      path,
-      rate: doors.clientRequests,
-      isTrusted: createTrust(trusted),
-      measure: measured?.answered,
-    },
+    { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered },
+    ways,
     koa.callback(),
   );
 }

@@ -3,8 +3,8 @@ import type { Keys } from '../keys/index.ts';
 import type { Clock, Rate } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { createAnswer } from './answer.ts';
-import { type KnownCallers, postedProof } from './callers.ts';
 import { createJwtReader, looksLikeJwt } from './jwt.ts';
+import { type KnownCallers, postedProof } from './short-way.ts';
 
 export interface TokenEndpointPorts {
   keys: Keys;
@@ -35,7 +35,10 @@ export function createTokenEndpoints({ sessions, answer, callers, rate, ...ports
       // A public one is told nothing, and could be anybody.
       if (!caller.isPublic) await rate.demand(clientId);
       ctx.body = await answer(caller, String(ctx.oidc.params!.token));
-      await callers.remember(ctx.req, caller, proofOf(ctx));
+      const proof = proofOf(ctx);
+      // Whose answers are encrypted is answered by the engine.
+      if (!proof || caller.isPublic || ctx.oidc.client!.introspectionEncryptedResponseAlg) return;
+      await callers.remember(ctx.req, proof, clientId, caller);
     },
 
     async revoke(ctx: KoaContextWithOIDC, engine: () => Promise<void>) {

@@ -1,0 +1,95 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Clients } from '../clients/index.ts';
+import { type CacheReads, type Clock, randomToken, type Stops } from '../platform/index.ts';
+
+/** What the engine found of a client by exactly what proved it. */
+export interface Known<T> {
+  value: T;
+  clientId: string;
+  provedAt: number;
+  /** When the first of the client's secrets ends; what was proved may have been that one. */
+  until: number;
+  /** What it was found from, besides the client. */
+  names: readonly string[];
+}
+
+/**
+ * What was found before, by exactly what asked for it. The engine authenticates a client and decides; asked again with the
+ * same proof in the next half minute, it would find the same, unless the client or what it was found from was changed.
+ */
+export interface KnownProofs<T> {
+  find(proof: string): Known<T> | undefined;
+  /** Whether it is still good, as of the last `stops.catchUp`. */
+  isGood(known: Known<T>): boolean;
+  /** Call before a request goes to the engine: what the engine then finds is at least as new as that. */
+  began(request: IncomingMessage): Promise<void>;
+  /**
+   * The engine let the client in. Nothing is remembered of a request that did not begin here, nor of a client that proves
+   * itself anew each time (assertions, certificates).
+   * @param alsoFrom names under which stops tell of what else it was found from
+   */
+  remember(request: IncomingMessage, proof: string, clientId: string, value: T, alsoFrom?: string[]): Promise<void>;
+  forgetAll(): void;
+  reads(): CacheReads;
+}
+
+/** Milliseconds; less than a stop is remembered (`stops/heard.ts`). */
+const maxAge = 30_000;
+const most = 10_000;
+
+export function createKnown<T>({
+  clients,
+  stops,
+  clock,
+}: {
+  clients: Clients;
+  stops: Stops;
+  clock: Clock;
+}): KnownProofs<T> {
+  const known = new Map<string, Known<T>>();
+  const beginnings = new WeakMap<IncomingMessage, number>();
+  // Secrets are not kept in the clear, nor as hashes that would mean anything elsewhere.
+  const salt = randomToken();
+  const keyOf = (proof: string) => hash('sha256', salt + proof, 'base64');
+  let hits = 0;
+  let misses = 0;
+
+  const isGood = ({ clientId, provedAt, until, names }: Known<T>): boolean =>
+    provedAt + maxAge > performance.now() &&
+    until > clock.now().getTime() &&
+    stops.mayUse(provedAt, [`client:${clientId}`, ...names]);
+
+  return {
+    find(proof) {
+      const key = keyOf(proof);
+      const found = known.get(key);
+      if (found && isGood(found)) {
+        hits++;
+        return found;
+      }
+      misses++;
+      if (found) known.delete(key);
+      return undefined;
+    },
+    isGood,
+    async began(request) {
+      // The engine will look at what is remembered of the client.
+      await stops.catchUp().catch(() => {});
+      beginnings.set(request, performance.now());
+    },
+    async remember(request, proof, clientId, value, names = []) {
+      const provedAt = beginnings.get(request);
+      const client = provedAt === undefined ? undefined : await clients.find(clientId);
+      const method = client?.metadata.token_endpoint_auth_method ?? 'client_secret_basic';
+      if (!client || !method.startsWith('client_secret_')) return;
+      const now = clock.now().getTime();
+      const ends = client.secrets.map(({ expiresAt }) => expiresAt?.getTime() ?? Number.POSITIVE_INFINITY);
+      const until = Math.min(...ends.filter((end) => end > now), Number.POSITIVE_INFINITY);
+      if (known.size >= most) known.delete(known.keys().next().value!);
+      known.set(keyOf(proof), { value, clientId, provedAt: provedAt!, until, names });
+    },
+    forgetAll: () => known.clear(),
+    reads: () => ({ hits, misses, kept: known.size }),
+  };
+}
