@@ -4,7 +4,7 @@ import compose from 'koa-compose';
 import { widgetHosts } from '../credentials/index.ts';
 import { createFront } from '../front/index.ts';
 import { introspectShortly } from '../introspection/index.ts';
-import { protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
+import { answerUserinfoShortly, protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
 import {
   createTrust,
   errorBoundary,
@@ -60,7 +60,11 @@ export function createHandler(
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
-  const ways = [introspectShortly({ ...doors, path: routes.introspection, rate: doors.clientRequests })];
+  const subject = oidc.subjectOf;
+  const ways = [
+    introspectShortly({ ...doors, path: routes.introspection, rate: doors.clientRequests }),
+    answerUserinfoShortly({ ...ground, ...domain, path: routes.userinfo, subject }),
+  ];
   return createFront(
     { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered },
     ways,

@@ -7,10 +7,9 @@ import {
   type Field,
   type Fields,
   factScopes,
+  type Portrait,
   preferencesOf,
   type Standing,
-  type User,
-  type Users,
 } from '../users/index.ts';
 import type { OrganisationRequests } from './organisations.ts';
 
@@ -55,13 +54,13 @@ export function claimsWith(fields: readonly Field[]): Record<string, string[] | 
 }
 
 /** What the custom fields say of a person, by claim. */
-function claimsOfFields({ attributes }: User, fields: readonly Field[]): Record<string, unknown> {
+function claimsOfFields({ attributes }: Portrait, fields: readonly Field[]): Record<string, unknown> {
   const said = fields.filter(({ name, claim }) => claim && attributes?.[name] !== undefined);
   return Object.fromEntries(said.map(({ name, claim }) => [claim!.name, attributes[name]]));
 }
 
 /** Everything we could say of a person; the engine gives out what was asked for and granted. */
-export function claimsOf(user: User, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
+export function claimsOf(user: Portrait, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
   const { address, ...profile } = user.profile;
   return {
     ...claimsOfFields(user, fields),
@@ -80,7 +79,7 @@ export function claimsOf(user: User, fields: readonly Field[] = []): Record<stri
 
 /** What somebody keeps from applications of others is not there for them, whatever was agreed to. */
 export function claimsFor(
-  user: User,
+  user: Portrait,
   client: object | undefined,
   fields: readonly Field[] = [],
 ): ReturnType<typeof claimsOf> {
@@ -113,7 +112,7 @@ const browserRoutes = new Set(['authorization', 'resume', 'code_verification', '
  */
 export function createFindAccount({
   standing,
-  users,
+  portraits,
   fields,
   facts,
   factClaims,
@@ -122,7 +121,7 @@ export function createFindAccount({
 }: {
   standing: Standing;
   sessions: Pick<Sessions, 'hasCaughtUp'>;
-  users: Users;
+  portraits: (id: string) => Promise<Portrait | undefined>;
   fields: Pick<Fields, 'list'>;
   facts: FactsReader;
   factClaims: FactClaimSettings;
@@ -140,7 +139,7 @@ export function createFindAccount({
       accountId: sub,
       async claims(use, scope, mask) {
         if (use === 'id_token' && saysOnlyWho(ctx, scope, mask)) return { sub };
-        const user = await users.byId(sub);
+        const user = await portraits(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
         const claims = claimsFor(user, ctx.oidc?.client, await fields.list());
         const asked = [...scope.split(' '), ...Object.keys(mask), ...('org_roles' in mask ? ['organization'] : [])];

@@ -13,3 +13,4 @@ export { createOidc, type Oidc } from './oidc.ts';
 export { createOrganisationRequests } from './organisations.ts';
 export { createPairwise } from './pairwise.ts';
 export { createScreens, type Screens } from './screens.ts';
+export { answerUserinfoShortly } from './userinfo.ts';

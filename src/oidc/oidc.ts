@@ -22,9 +22,9 @@ import type {
   FactClaimSettings,
   FactsReader,
   Fields,
+  Portrait,
   Standing,
   TokenFactsReader,
-  Users,
 } from '../users/index.ts';
 import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
@@ -54,7 +54,8 @@ export interface OidcPorts {
   /** Our own APIs: which resource they are, and their scopes. */
   ownApi: Pick<ResourceServer, 'identifier' | 'scopes'>;
   sessions: Sessions;
-  users: Users;
+  /** People as applications are told of them. */
+  portraits: (id: string) => Promise<Portrait | undefined>;
   fields: Pick<Fields, 'current' | 'list' | 'onChange'>;
   facts: FactsReader;
   factClaims: FactClaimSettings;
