@@ -17,11 +17,12 @@ import {
   createOrganisationRequests,
   createPairwise,
   createScreens,
+  type Decided,
   grantMissing,
   home,
   type Oidc,
 } from '../oidc/index.ts';
-import { createCsrf, createPresenter } from '../platform/http/index.ts';
+import { createAddressOf, createCsrf, createPresenter } from '../platform/http/index.ts';
 import { addressKey, createRate } from '../platform/index.ts';
 import { createScim, scimBudget } from '../scim/index.ts';
 import { createSetup } from '../setup/index.ts';
@@ -43,7 +44,9 @@ export async function createDoors(ground: Ground, domain: Domain) {
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
 
   const organisationRequests = createOrganisationRequests(house);
-  const callers: KnownCallers = createKnown(house);
+  const known = { ...house, addressOf: createAddressOf(settings.proxy.trusted) };
+  const callers: KnownCallers = createKnown(known);
+  const serviceTokens = createKnown<Decided>(known);
   const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     ...house,
@@ -58,6 +61,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
     userCodes: credentials.budgets.userCodes,
     clientFailures: credentials.budgets,
     clientRequests,
+    serviceTokens,
     pairwise: await createPairwise(house),
     screens,
     locales: views.locales,
@@ -95,7 +99,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
   ];
   routers.push(home(pages));
   if (mailbox) routers.push(createMailbox({ mailbox, present, settings }));
-  return { oidc, answer, callers, clientRequests, organisationRequests, screens, setup, api, routers };
+  return { oidc, answer, callers, serviceTokens, clientRequests, organisationRequests, screens, setup, api, routers };
 }
 
 export type Doors = Awaited<ReturnType<typeof createDoors>>;

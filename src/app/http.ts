@@ -4,7 +4,13 @@ import compose from 'koa-compose';
 import { widgetHosts } from '../credentials/index.ts';
 import { createFront } from '../front/index.ts';
 import { introspectShortly } from '../introspection/index.ts';
-import { answerUserinfoShortly, protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
+import {
+  answerUserinfoShortly,
+  issueServiceTokensShortly,
+  protocolPaths,
+  routes,
+  serviceRequests,
+} from '../oidc/index.ts';
 import {
   createTrust,
   errorBoundary,
@@ -64,6 +70,13 @@ export function createHandler(
   const ways = [
     introspectShortly({ ...doors, path: routes.introspection, rate: doors.clientRequests }),
     answerUserinfoShortly({ ...ground, ...domain, path: routes.userinfo, subject }),
+    issueServiceTokensShortly({
+      ...{ ...ground, ...domain },
+      path: routes.token,
+      known: doors.serviceTokens,
+      rate: doors.clientRequests,
+      issued: measures?.protocol.tokensIssued,
+    }),
   ];
   return createFront(
     { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered },

@@ -20,10 +20,10 @@ export function introspectShortly(ports: {
     path,
     // Who wants a JWT for an answer (RFC 9701) says so.
     takes: (request) => isForm(request) && !request.headers.accept?.includes('introspection'),
-    leave: (request) => callers.began(request),
+    leave: (request, body) => callers.began(request, readAsked(request.headers.authorization, body)?.proof),
     async answer(request, body) {
       const asked = readAsked(request.headers.authorization, body);
-      const caller = asked && callers.find(asked.proof);
+      const caller = asked && callers.find(request, asked.proof);
       if (!caller || (asked.clientId ?? caller.clientId) !== caller.clientId) return undefined;
       const due = rate.demand(caller.clientId);
       if (due) await due;
@@ -35,7 +35,7 @@ export function introspectShortly(ports: {
 }
 
 /** The proof of a secret that came in the body, told apart from any header. */
-export const postedProof = (clientId: string, secret: string): string => JSON.stringify([clientId, secret]);
+const postedProof = (clientId: string, secret: string): string => JSON.stringify([clientId, secret]);
 
 interface Asked {
   token: string;
