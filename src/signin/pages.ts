@@ -1,3 +1,4 @@
+import { codeField, currentPasswordField, emailField, focused, newPasswordField } from '../platform/fields.ts';
 import { createForm, type FieldSpec, type Form, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
 
@@ -106,18 +107,8 @@ export function identifierPage(
  * @param input.linking name of the provider that is linked once the account is proved
  */
 export function passwordPage(input: Common & { identifier: string; remember?: boolean; linking?: string | undefined }) {
-  const fields: FieldSpec[] = [
-    {
-      name: 'password',
-      type: 'password',
-      autocomplete: 'current-password',
-      required: true,
-      autofocus: true,
-      maxlength: 1024,
-    },
-  ];
   return {
-    ...withPasskey(shown('password', input, fields), input),
+    ...withPasskey(shown('password', input, [focused(currentPasswordField('password'))]), input),
     identifier: input.identifier,
     remember: Boolean(input.remember),
     ...(input.linking ? { linking: input.linking } : {}),
@@ -179,10 +170,7 @@ export function registerPage(
   const page = shown(
     'register',
     input,
-    registrationFields(input, (first) => [
-      { name: 'email', type: 'email', autocomplete: 'username', required: true, autofocus: first, maxlength: 254 },
-      newPassword('password', input.minLength),
-    ]),
+    registrationFields(input, (first) => [first ? focused(emailField) : emailField, newPasswordField(input.minLength)]),
   );
   return { ...page, scripts: [...(page.scripts ?? []), 'passkeys.js'], signin: at(input.uid, '/identifier') };
 }
@@ -214,29 +202,6 @@ function termsField(terms?: string, privacy?: string): FieldSpec {
   };
 }
 
-/** A field for a password that is to be: its rule stands above it. */
-export function newPassword(name: string, minLength: number, label = 'label.password'): FieldSpec {
-  return {
-    name,
-    type: 'password',
-    label,
-    hint: 'hint.password',
-    hintParams: { min: minLength },
-    autocomplete: 'new-password',
-    required: true,
-    maxlength: 1024,
-  };
-}
-
-export const codeField: FieldSpec = {
-  name: 'code',
-  type: 'code',
-  autocomplete: 'one-time-code',
-  required: true,
-  autofocus: true,
-  maxlength: 12,
-};
-
 /** What everybody is asked and this person was not. POST /signin/:uid/details {attributes-<name>…} */
 export function detailsPage(input: Common & { custom: FieldSpec[] }) {
   return shown('details', input, input.custom);
@@ -245,7 +210,7 @@ export function detailsPage(input: Common & { custom: FieldSpec[] }) {
 /** The code from the letter. POST /signin/:uid/verify {code}; again: POST /signin/:uid/verify/send {} */
 export function verifyPage(input: Common & { address: string; sent?: boolean; minutes?: number }) {
   return {
-    ...shown('verify', input, [codeField]),
+    ...shown('verify', input, [focused(codeField)]),
     /** Masked: see maskAddress. */
     address: maskAddress(input.address),
     again: at(input.uid, '/verify/send'),
@@ -257,21 +222,13 @@ export function verifyPage(input: Common & { address: string; sent?: boolean; mi
 
 /** Ask for a reset. POST /signin/:uid/forgot {email} */
 export function forgotPage(input: Common) {
-  const email: FieldSpec = {
-    name: 'email',
-    type: 'email',
-    autocomplete: 'username',
-    required: true,
-    autofocus: true,
-    maxlength: 254,
-  };
-  return { ...shown('forgot', input, [email]), signin: at(input.uid, '/identifier') };
+  return { ...shown('forgot', input, [focused(emailField)]), signin: at(input.uid, '/identifier') };
 }
 
 /** The same words whether or not the address is known. POST /signin/:uid/reset-sent {code}; again: GET /signin/:uid/forgot */
 export function resetSentPage(input: Common & { address: string; minutes?: number }) {
   return {
-    ...shown('reset-sent', input, [{ ...codeField, autofocus: false }]),
+    ...shown('reset-sent', input, [codeField]),
     address: input.address,
     minutes: input.minutes ?? 30,
     again: at(input.uid, '/forgot'),
@@ -281,13 +238,13 @@ export function resetSentPage(input: Common & { address: string; minutes?: numbe
 
 /** A new password after a reset was proved. POST /signin/:uid/reset {password}; `identifier` helps password managers. */
 export function resetPage(input: Common & { identifier: string; minLength: number }) {
-  const fields = [{ ...newPassword('password', input.minLength, 'label.new_password'), autofocus: true }];
+  const fields = [focused(newPasswordField(input.minLength, 'label.new_password'))];
   return { ...shown('reset', input, fields), identifier: input.identifier };
 }
 
 /** A change that must happen before the sign-in goes on. POST /signin/:uid/new-password {password} */
 export function newPasswordPage(input: Common & { identifier: string; minLength: number }) {
-  const fields = [{ ...newPassword('password', input.minLength, 'label.new_password'), autofocus: true }];
+  const fields = [focused(newPasswordField(input.minLength, 'label.new_password'))];
   return { ...shown('new-password', input, fields), identifier: input.identifier };
 }
 
