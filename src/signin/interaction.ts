@@ -7,7 +7,7 @@ import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { rememberedCookie } from './device.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
-import type { ClientShown } from './pages.ts';
+import type { ClientShown } from './pages/frame.ts';
 import type { SigninPorts } from './ports.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import type { Federation } from '../federation/index.ts';
 import { type AppContext, type Form, formBody, readForm } from '../platform/http/index.ts';
 import { Refusal, randomToken } from '../platform/index.ts';
-import { donePage } from './pages.ts';
+import { donePage } from './pages/end.ts';
 import type { SigninPorts } from './ports.ts';
 
 /** What an answer may carry; nothing else of it is kept. */

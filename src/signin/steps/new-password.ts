@@ -1,5 +1,5 @@
 import type { Interaction } from '../interaction.ts';
-import { newPasswordPage } from '../pages.ts';
+import { newPasswordPage } from '../pages/reset.ts';
 import type { SigninPorts } from '../ports.ts';
 import { problemOf } from './problems.ts';
 import { most, type StepHandler } from './step.ts';

@@ -1,6 +1,6 @@
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
-import { passkeyPage } from '../pages.ts';
+import { passkeyPage } from '../pages/identify.ts';
 import type { SigninPorts } from '../ports.ts';
 import { createRiskCheck } from '../risk.ts';
 import { identifierModel } from './identifier.ts';

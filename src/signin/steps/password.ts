@@ -1,9 +1,10 @@
 import { deviceCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
 import { createMayOffer } from '../later.ts';
-import { limitedPage, passwordPage } from '../pages.ts';
+import { limitedPage } from '../pages/end.ts';
+import { passwordPage } from '../pages/identify.ts';
+import { providerButtons } from '../pages/providers.ts';
 import type { SigninPorts } from '../ports.ts';
-import { providerButtons } from '../provider-pages.ts';
 import { createRiskCheck } from '../risk.ts';
 import { most, type StepHandler } from './step.ts';
 

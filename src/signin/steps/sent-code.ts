@@ -1,7 +1,7 @@
 import type { CodeKind } from '../../credentials/index.ts';
 import { deviceCookie } from '../device.ts';
-import { sentCodePage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
+import { sentCodePage } from '../pages/factors.ts';
 import type { SigninPorts } from '../ports.ts';
 import { otherWays } from './other-ways.ts';
 import { problemOf, whence } from './problems.ts';

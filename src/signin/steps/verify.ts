@@ -1,6 +1,6 @@
 import { letterCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
-import { verifyPage } from '../pages.ts';
+import { verifyPage } from '../pages/register.ts';
 import type { SigninPorts } from '../ports.ts';
 import { asker, problemOf } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';

@@ -1,8 +1,9 @@
-import type { SecondFactorKind } from '../credentials/index.ts';
-import { codeField, focused } from '../platform/fields.ts';
-import type { FieldSpec } from '../platform/form.ts';
-import { inGroups, qrCode } from '../platform/qr.ts';
-import { at, type Common, maskAddress, maskNumber, shown } from './pages.ts';
+import type { SecondFactorKind } from '../../credentials/index.ts';
+import { codeField, focused } from '../../platform/fields.ts';
+import type { FieldSpec } from '../../platform/form.ts';
+import { inGroups, qrCode } from '../../platform/qr.ts';
+import { at, type Common, shown } from './frame.ts';
+import { maskAddress, maskNumber } from './mask.ts';
 
 /** What the second factor shows on its way; the account pages have their own around the same partials. */
 
