@@ -1,3 +1,4 @@
+import { profileClaims } from '../../users/index.ts';
 import { at, type ClientShown, type Common, shown } from './frame.ts';
 
 /** The last questions: do you agree, as whom, for which organisation. */
@@ -7,11 +8,10 @@ const KNOWN_SCOPES = new Set(
   'profile email phone address offline_access groups roles permissions organization'.split(' '),
 );
 /** Claims in words (`claim.<name>`). */
-const KNOWN_CLAIMS = new Set(
-  'name given_name family_name middle_name nickname preferred_username profile picture website email email_verified gender birthdate zoneinfo locale phone_number phone_number_verified address updated_at'.split(
-    ' ',
-  ),
-);
+const KNOWN_CLAIMS = new Set<string>([
+  ...['name', 'given_name', 'family_name', ...profileClaims, 'locale', 'updated_at'],
+  ...['email', 'email_verified', 'phone_number', 'phone_number_verified', 'address'],
+]);
 
 export interface Asked {
   code?: string;
