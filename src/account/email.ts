@@ -1,7 +1,7 @@
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from './email-pages.ts';
-import { asSelf, goTo } from './own.ts';
+import { asSelf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { isDeadLink, textOf } from './request.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';

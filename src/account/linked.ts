@@ -1,8 +1,8 @@
 import type { Outcome } from '../federation/index.ts';
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { linkedPage } from './linked-page.ts';
-import { asSelf, doneOf, goTo, type OwnWork, orSay, whenceOf } from './own.ts';
+import { asSelf, doneOf, type OwnWork, orSay, whenceOf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { idOf, textOf } from './request.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';

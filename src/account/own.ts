@@ -38,12 +38,6 @@ export const doneOf = (ctx: AppContext): string | undefined => {
   return done && said.has(done) ? done : undefined;
 };
 
-/** 303, so that reloading sends nothing twice. */
-export function goTo(ctx: AppContext, path: string): void {
-  ctx.redirect(path);
-  ctx.status = 303;
-}
-
 /** What a section does for whoever is signed in. */
 export type OwnWork = (ctx: AppContext, self: SignedIn) => Promise<void>;
 

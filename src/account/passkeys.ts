@@ -1,8 +1,8 @@
 import { userHandleOf } from '../credentials/index.ts';
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import type { User } from '../users/index.ts';
-import { asSelf, goTo, type OwnWork, orSay, whenceOf } from './own.ts';
+import { asSelf, type OwnWork, orSay, whenceOf } from './own.ts';
 import { passkeysPage } from './passkey-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { idOf, textOf } from './request.ts';

@@ -1,5 +1,5 @@
 import type { Problem } from '../platform/form.ts';
-import { type AppContext, type Form, readForm, uploadOf } from '../platform/http/index.ts';
+import { type AppContext, type Form, goTo, readForm, uploadOf } from '../platform/http/index.ts';
 import { type Budget, Refusal } from '../platform/index.ts';
 import {
   fieldProblems,
@@ -12,7 +12,7 @@ import {
   typedValues,
   type User,
 } from '../users/index.ts';
-import { asSelf, byPerson, doneOf, goTo, orSay } from './own.ts';
+import { asSelf, byPerson, doneOf, orSay } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { profileFields, profilePage, profileValues } from './profile-page.ts';
 import type { SignedInGuard } from './signed-in.ts';

@@ -1,8 +1,8 @@
 import { asToldToOwner } from '../events/index.ts';
 import { describeAgent } from '../platform/agent.ts';
-import { readForm } from '../platform/http/index.ts';
+import { goTo, readForm } from '../platform/http/index.ts';
 import { isId } from '../platform/index.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf } from './own.ts';
 import { activityPage, applicationsPage, overviewPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';

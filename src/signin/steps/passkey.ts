@@ -1,3 +1,4 @@
+import { goTo } from '../../platform/http/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
 import { passkeyPage } from '../pages/identify.ts';
@@ -52,8 +53,7 @@ export function createPasskeyStep(ports: SigninPorts) {
     /** The first factor has no page of its own: its button stands on others. */
     async ask(interaction) {
       if (isSecond(interaction)) return interaction.show(await page(interaction, {}));
-      interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/identifier`);
     },
 
     async answer(interaction) {

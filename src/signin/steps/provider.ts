@@ -1,4 +1,5 @@
 import type { Arrival, Mapped, Outcome, Provider } from '../../federation/index.ts';
+import { goTo } from '../../platform/http/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
 import { requestedAcr } from '../asked.ts';
@@ -17,8 +18,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
   const depart = async (interaction: Interaction, providerId: string) => {
     try {
       const url = await federation.begin(providerId, { kind: 'signin', uid: interaction.uid }, wishesOf(interaction));
-      interaction.ctx.redirect(url.href);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, url.href);
     } catch (error) {
       await turnBack(interaction, error, { providerId });
     }
@@ -49,8 +49,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
       problem: { code: error.code, params: { provider: provider ?? '' } },
     });
     await interaction.keep();
-    ctx.redirect(`/signin/${interaction.uid}/identifier`);
-    ctx.status = 303;
+    goTo(ctx, `/signin/${interaction.uid}/identifier`);
   };
 
   const refuse = (interaction: Interaction, code: string, { id, name }: Provider, userId?: string) =>
@@ -162,8 +161,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     async ask(interaction) {
       const { provider } = interaction.attempt;
       if (provider) return depart(interaction, provider);
-      interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/identifier`);
     },
 
     async answer(interaction) {
