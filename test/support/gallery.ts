@@ -198,14 +198,14 @@ const models: Record<string, { page: string }> = {
   forgot: reset.forgotPage({ ...base, captcha: { provider: 'altcha', field: 'altcha', challenge } }),
   'forgot-plain': reset.forgotPage({ uid }),
   'reset-sent': reset.resetSentPage({ ...base, address: email }),
-  reset: reset.resetPage({ ...base, identifier: email, minLength }),
-  'reset-refused': reset.resetPage({
+  reset: reset.choosePasswordPage('reset', { ...base, identifier: email, minLength }),
+  'reset-refused': reset.choosePasswordPage('reset', {
     ...base,
     identifier: email,
     minLength: 15,
     problems: [{ field: 'password', code: 'password.breached' }],
   }),
-  'new-password': reset.newPasswordPage({ ...base, identifier: email, minLength }),
+  'new-password': reset.choosePasswordPage('new-password', { ...base, identifier: email, minLength }),
   consent: consent.consentPage({ ...base, account: email, scopes: ['openid', 'profile', 'email', 'offline_access'] }),
   'consent-full': consent.consentPage({
     uid,

@@ -17,14 +17,14 @@ export function resetSentPage(input: Common & { address: string; minutes?: numbe
   };
 }
 
-/** A new password after a reset was proved. POST /signin/:uid/reset {password}; `identifier` helps password managers. */
-export function resetPage(input: Common & { identifier: string; minLength: number }) {
+/**
+ * A new password, before the sign-in goes on: after a reset was proved, POST /signin/:uid/reset {password}, or because the
+ * old one must be replaced, POST /signin/:uid/new-password {password}. `identifier` helps password managers.
+ */
+export function choosePasswordPage(
+  name: 'reset' | 'new-password',
+  input: Common & { identifier: string; minLength: number },
+) {
   const fields = [focused(newPasswordField(input.minLength, 'label.new_password'))];
-  return { ...shown('reset', input, fields), identifier: input.identifier };
-}
-
-/** A change that must happen before the sign-in goes on. POST /signin/:uid/new-password {password} */
-export function newPasswordPage(input: Common & { identifier: string; minLength: number }) {
-  const fields = [focused(newPasswordField(input.minLength, 'label.new_password'))];
-  return { ...shown('new-password', input, fields), identifier: input.identifier };
+  return { ...shown(name, input, fields), identifier: input.identifier };
 }

@@ -4,6 +4,7 @@ import type { Interaction } from '../interaction.ts';
 import { passkeyPage } from '../pages/identify.ts';
 import type { SigninPorts } from '../ports.ts';
 import { createRiskCheck } from '../risk.ts';
+import { recordFailure } from './failed.ts';
 import { identifierModel } from './identifier.ts';
 import type { StepHandler } from './step.ts';
 
@@ -16,7 +17,7 @@ export const passkeyScope = ({ uid }: Pick<Interaction, 'uid'>): string => `sign
  * person's.
  */
 export function createPasskeyStep(ports: SigninPorts) {
-  const { users, passkeys, events } = ports;
+  const { users, passkeys } = ports;
   const isRefused = createRiskCheck(ports);
   const isSecond = ({ attempt }: Interaction) => attempt.proved.length > 0 && attempt.userId !== undefined;
 
@@ -26,14 +27,7 @@ export function createPasskeyStep(ports: SigninPorts) {
       : identifierModel(ports, interaction, more);
 
   const refuse = async (interaction: Interaction, code: string, userId?: string, unknown?: string) => {
-    await events.record({
-      type: 'signin.failed',
-      actor: { kind: 'anonymous' },
-      subject: userId,
-      client: interaction.client.id,
-      ip: interaction.ctx.ip,
-      data: { method: 'passkey', why: code },
-    });
+    await recordFailure(ports, interaction, { userId, method: 'passkey', why: code });
     const unknownPasskey = unknown ? { rpId: passkeys.rpId, credentialId: unknown } : undefined;
     const { identifier, remember } = interaction.attempt;
     interaction.show(
