@@ -1,8 +1,9 @@
 import type Router from '@koa/router';
-import Koa from 'koa';
+import Koa, { type Middleware } from 'koa';
+import compose from 'koa-compose';
 import { widgetHosts } from '../credentials/index.ts';
 import { createFront } from '../introspection/index.ts';
-import { protocolPaths, routes } from '../oidc/index.ts';
+import { protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
 import {
   createTrust,
   errorBoundary,
@@ -12,6 +13,7 @@ import {
   publicProtocol,
   requestTrace,
   securityHeaders,
+  serviceHeaders,
   trustProxies,
 } from '../platform/http/index.ts';
 import { createRate } from '../platform/index.ts';
@@ -32,15 +34,20 @@ export function createHandler(
   const { oidc, routers, screens, api } = doors;
   const { trusted, clientCertificateHeader: certificateHeader } = settings.proxy;
 
+  const https = issuer.startsWith('https:');
   const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
-  koa.use(trustProxies({ trusted, certificateHeader, log }));
-  koa.use(publicProtocol(issuer));
-  koa.use(health({ isReady: async () => options.isReady() && (await db.query('select 1')).length === 1 }));
+  publicProtocol(koa, issuer);
   const measured = measures?.requests(pathsOf(routers));
-  if (measured) koa.use(measured.middleware);
-  if (options.telemetry?.requests) koa.use(options.telemetry.requests(pathsOf(routers)));
-  koa.use(requestTrace(log));
-  koa.use(securityHeaders({ https: issuer.startsWith('https:'), widgets: widgetHosts(settings.captcha.provider) }));
+  const traced = options.telemetry?.requests?.(pathsOf(routers));
+  const watched = [measured?.middleware, traced, requestTrace(log)].filter((one) => one !== undefined);
+
+  koa.use(trustProxies({ trusted, certificateHeader, log }));
+  // Most of what is asked: nothing stands in its way that is there for pages.
+  const services = [...watched, serviceHeaders({ https }), errorBoundary(), onlyHost(issuer), oidc.services];
+  koa.use(forRequests(serviceRequests, compose(services)));
+  koa.use(health({ isReady: async () => options.isReady() && (await db.query('select 1')).length === 1 }));
+  for (const watching of watched) koa.use(watching);
+  koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
@@ -65,6 +72,12 @@ export function createHandler(
     koa.callback(),
   );
 }
+
+/** @param requests methods and paths, as `POST /token`; all others are passed on */
+const forRequests =
+  (requests: ReadonlySet<string>, middleware: Middleware): Middleware =>
+  (ctx, next) =>
+    requests.has(`${ctx.method} ${ctx.path}`) ? middleware(ctx, next) : next();
 
 /** Every route there is, as the routers spell it. */
 const pathsOf = (routers: readonly Router[]): string[] => [

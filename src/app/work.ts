@@ -21,7 +21,8 @@ export function createWork(ground: Ground, domain: Domain, doors: Doors) {
     ...(sms ? { [smsTopic]: sms.consumer } : {}),
     [pictureTopic]: pictures.consumer,
     [logoutTopic]: { consume: doors.oidc.deliverLogout, timeoutSeconds: 15, concurrency: 20 },
-    [eventLog.subscriber.topic]: eventLog.consume as never,
+    // A line of the log each: as many at once as one statement takes.
+    [eventLog.subscriber.topic]: { consume: eventLog.consume as never, concurrency: 100 },
   };
   const relay = createRelay({ ...ground, consumers });
 

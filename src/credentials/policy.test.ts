@@ -135,7 +135,10 @@ describe('breached passwords', () => {
   });
   const digest = createHash('sha1').update('ember lantern quietly').digest('hex').toUpperCase();
 
-  const rangeServer = async (answer: (path: string) => { status?: number; body?: string; wait?: number }) => {
+  const rangeServer = async (
+    answer: (path: string) => { status?: number; body?: string; wait?: number },
+    timeout = 10_000,
+  ) => {
     const asked: { path: string; padding: unknown }[] = [];
     const server = createServer((request, response) => {
       asked.push({ path: request.url!, padding: request.headers['add-padding'] });
@@ -149,7 +152,7 @@ describe('breached passwords', () => {
     });
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const log = { ...silentLog, warn: vi.fn() } as unknown as typeof silentLog & { warn: ReturnType<typeof vi.fn> };
-    return { asked, log, asking: createPasswordPolicy({ log, settings: { breaches: { url, timeout: 200 } } }) };
+    return { asked, log, asking: createPasswordPolicy({ log, settings: { breaches: { url, timeout } } }) };
   };
 
   it('are refused, and only five characters of a hash leave the house', async () => {
@@ -170,7 +173,7 @@ describe('breached passwords', () => {
     ['does not answer in time', { wait: 2_000 }],
     ['sends one elsewhere', { status: 302 }],
   ])('a service that %s stands in nobody’s way', async (_, answer) => {
-    const { asking, log } = await rangeServer(() => answer);
+    const { asking, log } = await rangeServer(() => answer, 200);
     expect(await asking.assess('ember lantern quietly')).toEqual({ ok: true });
     expect(log.warn).toHaveBeenCalledOnce();
     expect(JSON.stringify(log.warn.mock.calls)).not.toMatch(/ember|lantern/);

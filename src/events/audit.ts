@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, type Log, newId, randomToken, type Vault } from '../platform/index.ts';
+import { type Log, newId, randomToken, type Vault } from '../platform/index.ts';
 import type { Actor, Event, EventType } from './catalogue.ts';
 
 /** An event as the journal keeps it. */
@@ -39,9 +39,6 @@ export interface Verification {
 }
 
 export interface Audit {
-  write(event: Event): Promise<string>;
-  /** Many in one statement. @returns their ids, in their order */
-  writeAll(events: readonly Event[]): Promise<string[]>;
   history(filter?: AuditFilter): Promise<AuditRecord[]>;
   chain(): Promise<number>;
   verify(): Promise<Verification>;
@@ -50,6 +47,37 @@ export interface Audit {
 
 const keyContext = 'audit:chain';
 const batch = 500;
+
+/**
+ * The statement that writes events down, for {@link rowsOf} them.
+ * @param rows the parameter with them @param at the parameter with the time
+ */
+export const insertEvents = (rows: string, at: string): string =>
+  `insert into audit_event (id, type, at, actor_kind, actor_id, subject, client, ip, user_agent, reason, data)
+   select id, type, ${at}::timestamptz, actor_kind, actor_id, subject, client, ip, user_agent, reason, data
+   from jsonb_to_recordset(${rows}::jsonb) as r (id uuid, type text, actor_kind text, actor_id text, subject uuid,
+     client text, ip text, user_agent text, reason text, data jsonb)`;
+
+/** @returns the events' new ids in their order, and their rows as one text */
+export function rowsOf(events: readonly Event[]): { ids: string[]; rows: string } {
+  const ids = events.map(() => newId());
+  const rows = events.map((event, index) => ({
+    id: ids[index],
+    type: event.type,
+    actor_kind: event.actor.kind,
+    actor_id: storable(event.actor.id),
+    subject: event.subject ?? null,
+    client: storable(event.client),
+    ip: storable(event.ip),
+    user_agent: storable(event.userAgent, 512),
+    reason: storable(event.reason, 1_000),
+    data: event.data ?? null,
+  }));
+  return {
+    ids,
+    rows: JSON.stringify(rows, (_, value) => (typeof value === 'string' ? storable(value, 2_000) : value)),
+  };
+}
 
 /** What a row's digest covers. PostgreSQL spells it, when chaining and when verifying, so that both are one text. */
 const spelled = `jsonb_build_array(id, type, extract(epoch from at), actor_kind, actor_id, subject, client, ip, user_agent,
@@ -61,8 +89,8 @@ const spelled = `jsonb_build_array(id, type, extract(epoch from at), actor_kind,
  * breaks it, and without CARDEA_SECRET, which seals the chain's key, it cannot be forged anew. The last rows cut off
  * together with the chain's head would go unseen, so every batch's head is also written to the log, which leaves the machine.
  */
-export function createAudit(deps: { db: Db; clock: Clock; log: Log; vault: Vault }): Audit {
-  const { db, clock, log, vault } = deps;
+export function createAudit(deps: { db: Db; log: Log; vault: Vault }): Audit {
+  const { db, log, vault } = deps;
 
   /** Locks the chain's head; makes the chain at its first use. */
   const head = async () => {
@@ -76,53 +104,6 @@ export function createAudit(deps: { db: Db; clock: Clock; log: Log; vault: Vault
   };
 
   return {
-    async write(event) {
-      const id = newId();
-      await db.query(
-        `insert into audit_event (id, type, at, actor_kind, actor_id, subject, client, ip, user_agent, reason, data)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb)`,
-        [
-          id,
-          event.type,
-          clock.now(),
-          event.actor.kind,
-          storable(event.actor.id),
-          event.subject ?? null,
-          storable(event.client),
-          storable(event.ip),
-          storable(event.userAgent, 512),
-          storable(event.reason, 1_000),
-          event.data === undefined
-            ? null
-            : JSON.stringify(event.data, (_, value) => (typeof value === 'string' ? storable(value, 2_000) : value)),
-        ],
-      );
-      return id;
-    },
-
-    async writeAll(events) {
-      const rows = events.map((event) => ({
-        id: newId(),
-        type: event.type,
-        actor_kind: event.actor.kind,
-        actor_id: storable(event.actor.id),
-        subject: event.subject ?? null,
-        client: storable(event.client),
-        ip: storable(event.ip),
-        user_agent: storable(event.userAgent, 512),
-        reason: storable(event.reason, 1_000),
-        data: event.data ?? null,
-      }));
-      await db.query(
-        `insert into audit_event (id, type, at, actor_kind, actor_id, subject, client, ip, user_agent, reason, data)
-         select id, type, $2, actor_kind, actor_id, subject, client, ip, user_agent, reason, data
-         from jsonb_to_recordset($1::jsonb) as r (id uuid, type text, actor_kind text, actor_id text, subject uuid,
-           client text, ip text, user_agent text, reason text, data jsonb)`,
-        [JSON.stringify(rows, (_, value) => (typeof value === 'string' ? storable(value, 2_000) : value)), clock.now()],
-      );
-      return rows.map(({ id }) => id);
-    },
-
     async history({ subject, actorId, client, type, before, limit = 50, mayLag = false } = {}) {
       const rows = await db[mayLag ? 'late' : 'query']<Record<string, never>>(
         `select * from audit_event

@@ -52,6 +52,29 @@ describe('an event', () => {
     expect(await events.backlog()).toEqual([]);
   });
 
+  it('wakes the relays after the commit, once for all that happen at one moment', async () => {
+    const woken: string[] = [];
+    const bus = { ...ground.bus, publish: async (_: string, topic = '') => void woken.push(topic) };
+    const waking = createEvents({ ...ground, bus, subscribers: [subscriber] });
+    let commit = () => {};
+    const held = new Promise<void>((resolve) => {
+      commit = resolve;
+    });
+    const open = ground.db.transact(async () => {
+      await waking.record(suspended);
+      await held;
+    });
+    await Promise.all([1, 2, 3].map(() => waking.record({ type: 'setup.completed', actor: { kind: 'system' } })));
+    expect(woken).toEqual([]);
+    commit();
+    await open;
+    await eventually(() => expect(woken).toEqual(['told']));
+    await ground.db.transact(async () => {
+      for (let i = 0; i < 3; i++) await waking.record(suspended);
+    });
+    await eventually(() => expect(woken).toEqual(['told', 'told']));
+  });
+
   it('is told to who counts once it is committed, and never when it is taken back', async () => {
     const counted: string[] = [];
     const counting = createEvents({ ...ground, recorded: ({ type }) => counted.push(type) });

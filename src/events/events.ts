@@ -1,8 +1,16 @@
 import type { Db } from '../platform/db/index.ts';
-import type { Bus, Clock, Log, Vault } from '../platform/index.ts';
-import { type Audit, type AuditFilter, type AuditRecord, createAudit, type Verification } from './audit.ts';
+import { type Bus, type Clock, type Log, newId, type Vault } from '../platform/index.ts';
+import {
+  type Audit,
+  type AuditFilter,
+  type AuditRecord,
+  createAudit,
+  insertEvents,
+  rowsOf,
+  type Verification,
+} from './audit.ts';
 import type { Event, EventType } from './catalogue.ts';
-import { createOutbox, type Outbox } from './outbox.ts';
+import { createOutbox, insertMessages, type Outbox } from './outbox.ts';
 
 /** Someone who wants to be told of events, through a topic of the outbox. */
 export interface Subscriber {
@@ -22,8 +30,8 @@ export interface Events extends Outbox {
    * @returns the event's id
    */
   record<T extends EventType>(event: Event<T>): Promise<string>;
-  /** The same of many at once, in few statements: for what is done to people by the thousand. */
-  recordAll(events: readonly Event[]): Promise<void>;
+  /** The same of many at once: for what is done to people by the thousand. @returns their ids, in their order */
+  recordAll(events: readonly Event[]): Promise<string[]>;
   /** The journal, newest first, a page at a time. */
   history(filter?: AuditFilter): Promise<AuditRecord[]>;
   /** Takes new rows of the journal into its chain: for a job. @returns how many; call again while it is not 0 */
@@ -31,6 +39,10 @@ export interface Events extends Outbox {
   /** Reads the whole chained journal and tells whether anything in it was altered. */
   verify(): Promise<Verification>;
 }
+
+/** Almost everything that changes is followed by it, so it is one statement. */
+const journalAndTell = `with told as (${insertMessages({ messages: '$3', topics: '$4', payloads: '$5', at: '$2' })})
+  ${insertEvents('$1', '$2')}`;
 
 /**
  * @param deps.subscribers who is told of events beside the journal
@@ -49,35 +61,35 @@ export function createEvents(deps: {
   const audit: Audit = createAudit(deps);
   const outbox = createOutbox(deps);
 
+  const recordAll = (all: readonly Event[]): Promise<string[]> =>
+    db.transact(async () => {
+      if (all.length === 0) return [];
+      const { ids, rows } = rowsOf(all);
+      const now = clock.now();
+      const at = now.toISOString();
+      const told = all.map((event, index): ToldEvent => ({ ...event, id: ids[index]!, at }));
+      const messages = subscribers.flatMap(({ topic, wants, key }) =>
+        told.filter(wants).map((event) => ({ topic, event, key: key ? key(event) : event.subject })),
+      );
+      const free = messages.filter(({ key }) => key === undefined);
+      await db.query(
+        journalAndTell,
+        [
+          ...[rows, now, free.map(() => newId()), free.map(({ topic }) => topic)],
+          free.map(({ event }) => JSON.stringify(event)),
+        ],
+        'event-record',
+      );
+      outbox.wake(free.map(({ topic }) => topic));
+      for (const { topic, event, key } of messages) if (key !== undefined) await outbox.enqueue(topic, event, { key });
+      if (recorded) db.afterCommit(() => all.forEach(recorded));
+      return ids;
+    });
+
   return {
     ...outbox,
-    record: (event) =>
-      db.transact(async () => {
-        const id = await audit.write(event as Event);
-        const told = { ...event, id, at: clock.now().toISOString() } as ToldEvent;
-        for (const { topic, wants, key } of subscribers) {
-          if (wants(told)) await outbox.enqueue(topic, told, { key: key ? key(told) : told.subject });
-        }
-        if (recorded) db.afterCommit(() => recorded(event as Event));
-        return id;
-      }),
-    recordAll: (all) =>
-      db.transact(async () => {
-        if (all.length === 0) return;
-        const ids = await audit.writeAll(all);
-        const at = clock.now().toISOString();
-        const told = all.map((event, index) => ({ ...event, id: ids[index]!, at }) as ToldEvent);
-        for (const { topic, wants, key } of subscribers) {
-          const wanted = told.filter(wants);
-          const keyed = wanted.filter((event) => (key ? key(event) : event.subject) !== undefined);
-          for (const event of keyed) await outbox.enqueue(topic, event, { key: key ? key(event) : event.subject });
-          await outbox.enqueueAll(
-            topic,
-            wanted.filter((event) => !keyed.includes(event)),
-          );
-        }
-        if (recorded) db.afterCommit(() => all.forEach(recorded));
-      }),
+    record: async (event) => (await recordAll([event as Event]))[0]!,
+    recordAll,
     history: audit.history,
     chain: audit.chain,
     verify: audit.verify,

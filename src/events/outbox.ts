@@ -47,8 +47,6 @@ export interface Outbox {
    * @returns the message's id, the same at every try, by which a receiver can tell a repetition
    */
   enqueue(topic: string, payload: unknown, options?: EnqueueOptions): Promise<string>;
-  /** Many messages of one topic, without an order among them, in one statement. */
-  enqueueAll(topic: string, payloads: readonly unknown[]): Promise<void>;
   /** What was given up on, newest first. */
   parked(options?: { topic?: string; limit?: number }): Promise<ParkedMessage[]>;
   /** Lets a parked message be tried again at once. @returns whether there was one */
@@ -60,10 +58,46 @@ export interface Outbox {
   reseal(): Promise<number>;
 }
 
-export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pick<Bus, 'publish'> }): Outbox {
+interface Waking {
+  /** Has the relays look for messages of these topics. */
+  wake(topics: readonly string[]): void;
+}
+
+/** The statement that leaves messages without a key and without a secret. Each is given the parameter that has all of it. */
+export const insertMessages = (given: { messages: string; topics: string; payloads: string; at: string }): string =>
+  `insert into outbox (message, topic, payload, sealed, created_at, due_at)
+   select message, topic, payload, false, ${given.at}::timestamptz, ${given.at}::timestamptz
+   from unnest(${given.messages}::uuid[], ${given.topics}::text[], ${given.payloads}::text[]) as r (message, topic, payload)`;
+
+/** Milliseconds within which all that was left is told to the relays at once. */
+const gathering = 10;
+
+export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pick<Bus, 'publish'> }): Outbox & Waking {
   const { db, clock, vault, bus } = deps;
+  const due = new Set<string>();
+
+  const tell = () => {
+    const topics = [...due];
+    due.clear();
+    // The relays look for themselves every few seconds.
+    for (const topic of topics) bus.publish(outboxWake, topic).catch(() => {});
+  };
+
+  /**
+   * Once the open transaction has committed, and not by a NOTIFY of its own: PostgreSQL has such commits wait in line for
+   * one another, each until the one before is on the disk.
+   */
+  const wake = (topics: readonly string[]): void => {
+    if (topics.length === 0) return;
+    db.afterCommit(() => {
+      if (due.size === 0) setTimeout(tell, gathering).unref();
+      for (const topic of topics) due.add(topic);
+    });
+  };
 
   return {
+    wake,
+
     enqueue: (topic, payload, { key, notBefore, secret = false } = {}) =>
       db.transact(async () => {
         const message = newId();
@@ -84,19 +118,8 @@ export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pi
             notBefore ?? now,
           ],
         );
-        await bus.publish(outboxWake, topic);
+        wake([topic]);
         return message;
-      }),
-
-    enqueueAll: (topic, payloads) =>
-      db.transact(async () => {
-        if (payloads.length === 0) return;
-        await db.query(
-          `insert into outbox (message, topic, payload, sealed, created_at, due_at)
-           select message, $1, payload, false, $4, $4 from unnest($2::uuid[], $3::text[]) as r (message, payload)`,
-          [topic, payloads.map(() => newId()), payloads.map((payload) => JSON.stringify(payload)), clock.now()],
-        );
-        await bus.publish(outboxWake, topic);
       }),
 
     async parked({ topic, limit = 100 } = {}) {
@@ -123,7 +146,7 @@ export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pi
           where message = $1 and parked_at is not null returning topic`,
         [id, clock.now()],
       );
-      if (row) await bus.publish(outboxWake, row.topic);
+      if (row) wake([row.topic]);
       return row !== undefined;
     },
 

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Db } from '../platform/db/index.ts';
 import { type Bus, type Clock, type Log, secondsAfter, type Vault } from '../platform/index.ts';
 import { inSpan } from '../platform/spans.ts';
@@ -120,6 +120,7 @@ function createLane(
        update outbox o set due_at = $4, attempts = attempts + 1 from due where o.id = due.id
        returning o.id, o.message, o.key, o.payload, o.sealed, o.created_at, o.attempts`,
       [topic, clock.now(), most, secondsAfter(clock.now(), timeoutSeconds + leaseMarginSeconds)],
+      'outbox-take',
     );
 
   const hand = async (taken: Message) => {
@@ -170,13 +171,22 @@ function createLane(
     ]);
   };
 
+  const remove = together<Message>((delivered) =>
+    db.query(
+      `delete from outbox o using unnest($1::bigint[], $2::int[]) as d (id, attempts)
+        where o.id = d.id and o.attempts = d.attempts`,
+      [delivered.map(({ id }) => id), delivered.map(({ attempts }) => attempts)],
+      'outbox-remove',
+    ),
+  );
+
   const deliver = async (taken: Message) => {
     try {
       await hand(taken);
     } catch (error) {
       return settle(taken, error);
     }
-    await db.query('delete from outbox where id = $1 and attempts = $2', [taken.id, taken.attempts]);
+    await remove(taken);
   };
 
   const track = (taken: Message) => {
@@ -184,8 +194,10 @@ function createLane(
       // The store is away: the lease will end by itself and the message be delivered again.
       .catch((error: unknown) => log.warn({ err: error, topic, message: taken.message }, 'a delivery was not noted'))
       .finally(() => {
+        // Otherwise everything that was due is under way already.
+        const mayBeMore = inFlight.size >= concurrency || taken.key !== null;
         inFlight.delete(delivery);
-        bell.ring();
+        if (mayBeMore) bell.ring();
       });
     inFlight.add(delivery);
   };
@@ -224,6 +236,28 @@ function createLane(
       await loop;
     },
     wake: bell.ring,
+  };
+}
+
+/** Does in one piece of work whatever comes in one turn of the event loop and while the piece before is under way. */
+function together<T>(work: (all: T[]) => Promise<unknown>): (one: T) => Promise<unknown> {
+  let waiting: T[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  let next: Promise<unknown> | undefined;
+  const begin = async (before: Promise<unknown>) => {
+    await Promise.allSettled([before, nextTurn()]);
+    const all = waiting;
+    waiting = [];
+    next = undefined;
+    return work(all);
+  };
+  return (one) => {
+    waiting.push(one);
+    if (!next) {
+      next = begin(last);
+      last = next;
+    }
+    return next;
   };
 }
 

@@ -57,6 +57,19 @@ export const protocolPaths: readonly string[] = [
   '/.well-known/oauth-authorization-server',
 ];
 
+/**
+ * What applications and services ask for, with no browser of a person's in between: method and path. What is answered
+ * there is never a page. Anything else about these paths (another method, a preflight) is not of the kind.
+ */
+export const serviceRequests: ReadonlySet<string> = new Set([
+  ...[routes.token, routes.introspection, routes.revocation, routes.userinfo].map((path) => `POST ${path}`),
+  ...[routes.pushed_authorization_request, routes.device_authorization].map((path) => `POST ${path}`),
+  `GET ${routes.userinfo}`,
+  `GET ${routes.jwks}`,
+  'GET /.well-known/openid-configuration',
+  'GET /.well-known/oauth-authorization-server',
+]);
+
 const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) => ({
   idTokenEncryptionAlgValues: algorithms,
   userinfoEncryptionAlgValues: algorithms,

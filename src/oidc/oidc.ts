@@ -93,6 +93,8 @@ export interface Oidc {
   provider(): Provider;
   /** Every endpoint of the protocol; passes on what is not one. */
   endpoints: Middleware;
+  /** Those that {@link serviceRequests} names, and nothing in between that they have no use for. */
+  services: Middleware;
   /** The client certificate of a request, wherever TLS ends. */
   certificateOf: CertificateOf;
   /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
@@ -175,7 +177,7 @@ export function createOidc(ports: OidcPorts): Oidc {
 
   const cached: Middleware = async (ctx, next) => {
     await next();
-    if (ctx.method !== 'GET' || ctx.status !== 200 || !ctx.path.startsWith('/.well-known/o')) return;
+    if (ctx.status !== 200 || !ctx.path.startsWith('/.well-known/o')) return;
     ctx.set('cache-control', 'public, max-age=300');
     ctx.body = JSON.stringify(ctx.body);
     ctx.type = 'application/json';
@@ -191,6 +193,8 @@ export function createOidc(ports: OidcPorts): Oidc {
     ctx.body = answer.status === 304 ? null : answer.body;
   };
 
+  const run: Middleware = (ctx, next) => engine.run(ctx as never, next);
+
   return {
     provider: () => engine.provider,
     certificateOf,
@@ -198,11 +202,11 @@ export function createOidc(ports: OidcPorts): Oidc {
       postedRequests,
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
       askForCodeAgain(() => engine.provider),
-      cached,
       jwks,
       ownFormPages(ports.screens),
-      (ctx, next) => engine.run(ctx as never, next),
+      run,
     ]),
+    services: compose([jwks, cached, run]),
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({

@@ -15,7 +15,7 @@ let web: TokenClient;
 let service: TokenClient;
 let orders: TokenClient;
 
-const another = () => startCardea({ beside: owner, env: { CARDEA_DRAIN: '1s' } });
+const another = () => startCardea({ beside: owner, env: { CARDEA_DRAIN: '3s' } });
 
 beforeAll(async () => {
   balancer = await startBalancer();

@@ -1,31 +1,33 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type EntityManager, type EntitySchema, MikroORM, type Options } from '@mikro-orm/postgresql';
-import { CompiledQuery, type ControlledTransaction } from 'kysely';
-import type { ClientBase, Pool } from 'pg';
+import type { CompiledQuery } from 'kysely';
+import type { ClientBase, Pool, PoolClient } from 'pg';
 import type { Log } from '../log.ts';
 import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
-import { releaseLost } from './lost.ts';
 import { createReplica, type ReplicaSettings, type ReplicaState } from './replica.ts';
 import { traceStatements } from './traced.ts';
+import { inTransaction } from './transaction.ts';
 
 export type { EntityManager };
 
 export interface Db {
-  /** The open transaction's unit of work; outside one a fresh fork, for reading. */
+  /** The open transaction's unit of work, which begins when it is first asked for; outside one a fresh fork, for reading. */
   em(): EntityManager;
   /**
    * Runs `work` in a transaction, or in the open one if there is one (no savepoint: all or nothing), and flushes
    * the unit of work before the commit. Hashing, parsing and calls out belong before it.
    */
-  transact<T>(work: (em: EntityManager) => Promise<T>): Promise<T>;
+  transact<T>(work: () => Promise<T>): Promise<T>;
+  /** Stands for the open transaction: for whoever keeps something by it. @throws when none is open */
+  transaction(): object;
   /** Runs in the open transaction as the last thing before its commit; what it throws rolls everything back. */
   beforeCommit(work: () => Promise<void>): void;
   /** Runs once the outermost transaction has committed; at once when none is open. Not run after a rollback. */
   afterCommit(work: () => void | Promise<void>): void;
   /**
    * A plain statement with `$1` parameters, in the open transaction if there is one.
-   * @param name prepares it once on each connection (outside transactions): for hot statements whose text never varies
+   * @param name prepares it once on each connection: for hot statements whose text never varies
    */
   query<Row = Record<string, unknown>>(sql: string, params?: readonly unknown[], name?: string): Promise<Row[]>;
   /**
@@ -44,7 +46,8 @@ export interface Db {
 }
 
 interface OpenTransaction {
-  em: EntityManager;
+  client: PoolClient;
+  em?: EntityManager;
   beforeCommit: (() => Promise<void>)[];
   afterCommit: (() => void | Promise<void>)[];
 }
@@ -77,7 +80,6 @@ export async function createDb(options: {
     logger: (message) => options.log.debug(message),
   } as Options);
   const pool = await orm.em.getConnection('write').getNativeClient();
-  releaseLost(pool);
   if (isTracing()) traceStatements(pool);
   const replica =
     options.replica &&
@@ -98,35 +100,56 @@ export async function createDb(options: {
     }
   };
 
+  /** An entity manager on the transaction's connection. Of a transaction MikroORM asks nothing but this. */
+  const unitOfWork = (client: PoolClient): EntityManager => {
+    const em = orm.em.fork();
+    const transaction = {
+      isTransaction: true,
+      async executeQuery({ sql, parameters }: CompiledQuery) {
+        const { rows, rowCount } = await client.query(sql, [...parameters]);
+        return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
+      },
+    };
+    em.setTransactionContext(transaction as never);
+    return em;
+  };
+
+  const demandOpen = (): OpenTransaction => {
+    const joined = open.getStore();
+    if (!joined) throw new Error('there is no open transaction');
+    return joined;
+  };
+
   const db: Db = {
     orm,
     pool,
-    em: () => open.getStore()?.em ?? orm.em.fork(),
-    async transact(work) {
+    em() {
       const joined = open.getStore();
-      if (joined) return work(joined.em);
+      if (!joined) return orm.em.fork();
+      joined.em ??= unitOfWork(joined.client);
+      return joined.em;
+    },
+    async transact(work) {
+      if (open.getStore()) return work();
       const beforeCommit: OpenTransaction['beforeCommit'] = [];
       const afterCommit: OpenTransaction['afterCommit'] = [];
-      const inside = async (em: EntityManager) => {
-        const result = await work(em);
-        if (beforeCommit.length > 0) await em.flush();
-        for (const last of beforeCommit) await last();
-        return result;
+      const whole = async (client: PoolClient) => {
+        const transaction: OpenTransaction = { client, beforeCommit, afterCommit };
+        return open.run(transaction, async () => {
+          const result = await work();
+          await transaction.em?.flush();
+          for (const last of beforeCommit) await last();
+          await transaction.em?.flush();
+          return result;
+        });
       };
-      const result = await storeFault(() =>
-        orm.em
-          .fork()
-          .transactional((em) =>
-            open.run({ em: em as EntityManager, beforeCommit, afterCommit }, () => inside(em as EntityManager)),
-          ),
-      );
+      const result = await storeFault(() => inTransaction(pool, whole));
       await runAfterCommit(afterCommit);
       return result;
     },
+    transaction: demandOpen,
     beforeCommit(work) {
-      const joined = open.getStore();
-      if (!joined) throw new Error('there is no open transaction');
-      joined.beforeCommit.push(work);
+      demandOpen().beforeCommit.push(work);
     },
     afterCommit(work) {
       const joined = open.getStore();
@@ -136,10 +159,9 @@ export async function createDb(options: {
     async query<Row>(sql: string, params: readonly unknown[] = [], name?: string) {
       const joined = open.getStore();
       return storeFault(async () => {
-        if (!joined) return (await pool.query({ text: sql, values: [...params], ...(name && { name }) })).rows as Row[];
-        await joined.em.flush();
-        const transaction = joined.em.getTransactionContext<ControlledTransaction<unknown>>()!;
-        return (await transaction.executeQuery<Row>(CompiledQuery.raw(sql, [...params]))).rows;
+        await joined?.em?.flush();
+        const statement = { text: sql, values: [...params], ...(name && { name }) };
+        return (await (joined?.client ?? pool).query(statement)).rows as Row[];
       });
     },
     async late<Row>(sql: string, params: readonly unknown[] = []) {
@@ -148,7 +170,7 @@ export async function createDb(options: {
     },
     replica: () => replica?.state,
     async lock(name) {
-      if (!open.getStore()) throw new Error('a lock needs an open transaction');
+      demandOpen();
       await db.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
     },
     async close() {
@@ -171,6 +193,7 @@ function poolOptions({ url, answerWithin }: { url: string; answerWithin?: number
     connectionString: url,
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
+    pipeline: true,
     onConnect: (client: ClientBase) => client.query(plannedForRequests),
     ...(answerWithin ? { query_timeout: answerWithin * 1_000 } : {}),
   };

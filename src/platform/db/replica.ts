@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type PoolConfig } from 'pg';
 import type { Log } from '../log.ts';
 import { isTracing } from '../spans.ts';
-import { releaseLost } from './lost.ts';
 import { traceStatements } from './traced.ts';
 
 export interface ReplicaSettings {
@@ -54,7 +53,6 @@ export async function createReplica(deps: {
   const { settings, primary, log } = deps;
   const pool = new Pool({ ...deps.options, connectionString: settings.url });
   pool.on('error', () => {});
-  releaseLost(pool);
   if (isTracing()) traceStatements(pool);
 
   let marks: Mark[] = [];

@@ -28,16 +28,16 @@ const codeOfStatus: Record<number, string> = {
 /**
  * The one place where what was thrown becomes an answer: a refusal by its kind, an HTTP error by its status, and
  * anything else as a bug, logged whole and shown as nothing but the trace id.
- * @param show renders the page for a browser
+ * @param show renders the page for a browser; without it everybody is answered in JSON
  */
-export function errorBoundary(show: (ctx: AppContext, page: ErrorPage) => string): Middleware {
+export function errorBoundary(show?: (ctx: AppContext, page: ErrorPage) => string): Middleware {
   return async (ctx, next) => {
     const { state } = ctx as AppContext;
     const answer = (page: ErrorPage, headers: Record<string, string> = {}) => {
       ctx.status = page.status;
       ctx.set('cache-control', 'no-store');
       ctx.set(headers);
-      if (ctx.accepts('json', 'html') === 'html') {
+      if (show && ctx.accepts('json', 'html') === 'html') {
         ctx.type = 'html';
         ctx.body = show(ctx as AppContext, page);
       } else {

@@ -30,16 +30,14 @@ export function contentSecurityPolicy(nonce: string, options: { https: boolean; 
  * @param options.widgets hosts of a captcha that somebody else serves
  */
 export function securityHeaders(options: { https: boolean; widgets?: readonly string[] }): Middleware {
-  const { https } = options;
   const policy = contentSecurityPolicy('\0', options).split('\0');
   const fixed = {
+    ...everywhere(options),
     'cross-origin-opener-policy': 'same-origin-allow-popups',
     'cross-origin-resource-policy': 'same-origin',
     'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',
     'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
-    ...(https ? { 'strict-transport-security': 'max-age=63072000; includeSubDomains' } : {}),
   };
   return async (ctx, next) => {
     const nonce = randomUUID();
@@ -48,3 +46,20 @@ export function securityHeaders(options: { https: boolean; widgets?: readonly st
     await next();
   };
 }
+
+/** For answers that are no pages: nothing in them may run or be framed, whoever takes them for one. */
+export function serviceHeaders(options: { https: boolean }): Middleware {
+  const fixed = Object.entries({
+    ...everywhere(options),
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  });
+  return async (ctx, next) => {
+    for (const [name, value] of fixed) ctx.res.setHeader(name, value);
+    await next();
+  };
+}
+
+const everywhere = ({ https }: { https: boolean }) => ({
+  'x-content-type-options': 'nosniff',
+  ...(https && { 'strict-transport-security': 'max-age=63072000; includeSubDomains' }),
+});

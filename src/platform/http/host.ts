@@ -1,3 +1,4 @@
+import type Koa from 'koa';
 import type { Middleware } from 'koa';
 import { Refusal } from '../refusal.ts';
 
@@ -5,12 +6,8 @@ import { Refusal } from '../refusal.ts';
  * Takes every request as one to the public address, whatever the last hop spoke: behind a proxy that ends TLS, URLs
  * come out as https and cookies as secure also when it forgets to say so.
  */
-export function publicProtocol(issuer: string): Middleware {
-  const value = new URL(issuer).protocol.slice(0, -1);
-  return async (ctx, next) => {
-    Object.defineProperty(ctx.request, 'protocol', { value });
-    await next();
-  };
+export function publicProtocol(koa: Koa, issuer: string): void {
+  Object.defineProperty(koa.request, 'protocol', { value: new URL(issuer).protocol.slice(0, -1) });
 }
 
 /**

@@ -3,7 +3,7 @@ export { readBytes } from './body.ts';
 export { type ErrorPage, errorBoundary } from './boundary.ts';
 export { type Csrf, createCsrf } from './csrf.ts';
 export { type Form, formBody, readForm } from './form.ts';
-export { contentSecurityPolicy, securityHeaders } from './headers.ts';
+export { contentSecurityPolicy, securityHeaders, serviceHeaders } from './headers.ts';
 export { health } from './health.ts';
 export { onlyHost, publicProtocol } from './host.ts';
 export { multipartBody, type Upload, uploadOf } from './multipart.ts';

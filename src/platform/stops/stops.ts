@@ -163,7 +163,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
 
   const stops: Stops = {
     mark(...names) {
-      const transaction = db.em();
+      const transaction = db.transaction();
       const marked = pending.get(transaction);
       if (marked) {
         for (const name of names) marked.add(name);

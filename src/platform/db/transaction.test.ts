@@ -71,3 +71,28 @@ it('a statement that takes too long gives its connection up, and its transaction
   await expect(late).rejects.toMatchObject({ code: 'store.unavailable' });
   await expectWhole();
 });
+
+it('a transaction in which a statement failed is not taken for committed, though its failure was swallowed', async () => {
+  await db.query('create table kept (n int)');
+  const swallowed = db.transact(async () => {
+    await db.query('insert into kept values (1)');
+    await db.query('select 1 / 0').catch(() => {});
+  });
+  await expect(swallowed).rejects.toThrow('could not be committed');
+  expect(await db.query('select n from kept')).toEqual([]);
+});
+
+it('nothing of a transaction is done when its first statement comes along with a begin that is lost', async () => {
+  await db.query('create table kept (n int)');
+  for (let round = 0; round < 5; round++) {
+    await eventually(() => db.query('select 1'));
+    const lost = db.transact(async () => {
+      const first = db.query('insert into kept values (1)');
+      wire.cut();
+      await first;
+    });
+    await expect(lost).rejects.toMatchObject({ code: 'store.unavailable' });
+    wire.mend();
+  }
+  expect(await eventually(() => db.query('select n from kept'))).toEqual([]);
+});
