@@ -30,7 +30,7 @@ export {
   domainOf,
   type OrganisationDomain,
   type ResolveTxt,
-} from './organisations/domains.ts';
+} from './organisations/domains/record.ts';
 export {
   createOrganisations,
   createResolver,
