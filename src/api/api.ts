@@ -24,6 +24,7 @@ import { organisationInvitationRoutes } from './routes/organisation-invitations.
 import { organisationMemberRoutes } from './routes/organisation-members.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { personStateRoutes } from './routes/person-states.ts';
 import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
@@ -47,6 +48,7 @@ export function createApi(ports: ApiPorts): Api {
   const idempotency = createIdempotency(ports);
   const routes: Route[] = [
     peopleRoutes,
+    personStateRoutes,
     administratorRoutes,
     identityRoutes,
     settingsRoutes,
