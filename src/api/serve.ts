@@ -1,7 +1,14 @@
 import Router from '@koa/router';
 import { z } from 'zod';
 import type { AppContext } from '../platform/http/index.ts';
-import { type Budget, exceeded, type Limits, Refusal, rateLimitHeaders } from '../platform/index.ts';
+import {
+  type Allowance,
+  type Budget,
+  createAllowance,
+  type Limits,
+  Refusal,
+  rateLimitHeaders,
+} from '../platform/index.ts';
 import { type Bearer, type Caller, isOwn } from './bearer.ts';
 import { readJson, readOctets } from './body.ts';
 import { checked, invalid, readQuery } from './checks.ts';
@@ -24,6 +31,7 @@ export interface ServePorts {
   };
 }
 
+type Admitting = ServePorts & { allowance: Allowance };
 type Fields = Record<string, unknown>;
 
 export const prefix = '/api';
@@ -32,11 +40,12 @@ const usualLimit = 256 * 1024;
 /** The routes as a router, and whatever else comes to `/api` as a problem. */
 export function serve(routes: readonly Route[], ports: ServePorts): Router {
   const router = new Router({ prefix });
+  const allowance = createAllowance({ limits: ports.limits, budget: ports.settings.requests });
   // What is written out comes before what is left open: `/users/me` is not the person called me.
   for (const route of routes.toSorted((a, b) => (openness(a.path) < openness(b.path) ? -1 : 1))) {
     const path = route.path.replace(/\{(\w+)\}/g, ':$1');
     router.register(path, [route.method], (ctx) =>
-      answer(route, ports, ctx as unknown as AppContext, ctx.params as Fields),
+      answer(route, { ...ports, allowance }, ctx as unknown as AppContext, ctx.params as Fields),
     );
   }
   router.all('/{*rest}', (ctx) => elsewhere(routes, ctx as unknown as AppContext));
@@ -46,7 +55,7 @@ export function serve(routes: readonly Route[], ports: ServePorts): Router {
 const openness = (path: string) => path.replace(/\{\w+\}/g, '~');
 
 /** From the outside in: who, how often, what, on which condition, whether for the first time. */
-async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: Fields): Promise<void> {
+async function answer(route: Route, ports: Admitting, ctx: AppContext, given: Fields): Promise<void> {
   if (!ctx.accepts('json', 'application/problem+json', ...(route.streams ?? [])) && ctx.get('accept') !== '') {
     throw new Refusal('request.not_acceptable', { kind: 'invalid' });
   }
@@ -99,23 +108,18 @@ async function answer(route: Route, ports: ServePorts, ctx: AppContext, given: F
 const noQuery = z.strictObject({});
 
 /** A token per request; many requests of one caller are slowed down wherever they come from. */
-async function admit(route: Route, { bearer, limits, settings }: ServePorts, ctx: AppContext): Promise<Caller> {
+async function admit(route: Route, ports: Admitting, ctx: AppContext): Promise<Caller> {
+  const { bearer, allowance, settings } = ports;
   if (route.scopes.length === 0) return { clientId: '', scopes: new Set() };
   const { scopes, or, orClaim } = route;
   const wanted = { scopes, ...(or && { or }), ...(orClaim && { orClaim }) };
   const caller = await bearer(ctx, { ...wanted, ...(route.dangerous && settings.stepUp) });
-  await spend(ctx, limits, settings.requests, nameOf(caller));
+  // Said with each answer (draft-ietf-httpapi-ratelimit-headers).
+  ctx.set(rateLimitHeaders(settings.requests, await allowance.demand(nameOf(caller))));
   if (route.inPerson && caller.accountId === undefined) {
     throw new Refusal('caller.not_in_person', { kind: 'forbidden' });
   }
   return caller;
-}
-
-/** Says with each answer how much is left (draft-ietf-httpapi-ratelimit-headers). */
-async function spend(ctx: AppContext, limits: ServePorts['limits'], budget: Budget, caller: string): Promise<void> {
-  const count = await limits.take(budget, caller);
-  ctx.set(rateLimitHeaders(budget, count));
-  if (!count.allowed) throw exceeded(budget, count.retryAfter);
 }
 
 /** A person through each application, or an application for itself. */

@@ -24,7 +24,7 @@ import {
 } from '../oidc/index.ts';
 import { createAddressOf, createCsrf, createPresenter } from '../platform/http/index.ts';
 import { addressKey, createRate } from '../platform/index.ts';
-import { createScim, scimBudget } from '../scim/index.ts';
+import { createScim } from '../scim/index.ts';
 import { createSetup } from '../setup/index.ts';
 import { createSignin } from '../signin/index.ts';
 import type { Domain } from './domain.ts';
@@ -86,7 +86,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
   const account = createAccount(pages);
   const setup = createSetup({ ...pages, validateClient });
   const bearer = createBearer({ ...house, provider, certificateOf });
-  const scim = createScim({ ...house, bearer, budget: scimBudget(settings.limits.scimRequests) });
+  const scim = createScim({ ...house, bearer });
   const api = createApi({ ...house, present, bearer });
 
   const routers: Router[] = [

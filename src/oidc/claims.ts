@@ -9,6 +9,7 @@ import {
   factScopes,
   type Portrait,
   preferencesOf,
+  profileClaims,
   type Standing,
 } from '../users/index.ts';
 import type { OrganisationRequests } from './organisations.ts';
@@ -19,22 +20,7 @@ import type { OrganisationRequests } from './organisations.ts';
  */
 export const claimsByScope = {
   openid: ['sub', 'acr', 'amr', 'auth_time'],
-  profile: [
-    'name',
-    'family_name',
-    'given_name',
-    'middle_name',
-    'nickname',
-    'preferred_username',
-    'profile',
-    'picture',
-    'website',
-    'gender',
-    'birthdate',
-    'zoneinfo',
-    'locale',
-    'updated_at',
-  ],
+  profile: ['name', 'family_name', 'given_name', ...profileClaims, 'locale', 'updated_at'],
   email: ['email', 'email_verified'],
   phone: ['phone_number', 'phone_number_verified'],
   address: ['address'],

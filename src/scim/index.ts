@@ -4,5 +4,4 @@
  * business, who may call is told by `introspection`, which lets requests in.
  */
 export type { ScimPorts } from './ports.ts';
-export { scimBudget } from './rate.ts';
 export { createScim } from './routes.ts';

@@ -3,7 +3,7 @@ import type { ClientMetadata, Clients } from '../clients/index.ts';
 import type { PasswordPolicy, Passwords } from '../credentials/index.ts';
 import type { Events } from '../events/index.ts';
 import type { Db } from '../platform/db/index.ts';
-import type { Budget, Clock, Limits, Vault } from '../platform/index.ts';
+import type { Clock, Limits, Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { By, Fields, Groups, Users } from '../users/index.ts';
 
@@ -26,9 +26,9 @@ export interface ScimPorts {
   db: Db;
   clock: Clock;
   vault: Vault;
-  limits: Limits;
-  /** Requests of one client. */
-  budget: Budget;
+  limits: Pick<Limits, 'take'>;
+  /** How much one client may ask; the window in seconds. */
+  settings: { limits: { scimRequests: { points: number; window: number } } };
   users: Users;
   groups: Groups;
   fields: Fields;

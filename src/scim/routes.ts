@@ -1,5 +1,6 @@
 import Router from '@koa/router';
 import type { Context } from 'koa';
+import { type Budget, createAllowance, rateLimitHeaders } from '../platform/index.ts';
 import type { Answer, Conditions } from './answer.ts';
 import { readBody } from './body.ts';
 import type { BulkOperation } from './bulk/request.ts';
@@ -12,7 +13,6 @@ import { createPages } from './query/page.ts';
 import { checkSelection } from './query/projection.ts';
 import { type Query, readQuery, readSearch, readSelection } from './query/request.ts';
 import { createRootSearch } from './query/root.ts';
-import { createRate } from './rate.ts';
 import { reachOf } from './reach.ts';
 import { createSecretTokens } from './secret-token.ts';
 import { all, conditionsOf, list, openToOrigins, parametersOf, speak, write } from './speak.ts';
@@ -26,7 +26,10 @@ export function createScim(ports: ScimPorts): { router: Router } {
   const groups = createScimGroups({ ...ports, base, pages });
   const search = createRootSearch({ users, groups, pages });
   const discovery = createDiscovery(base);
-  const rate = createRate(ports);
+  const { points, window: seconds } = ports.settings.limits.scimRequests;
+  // Provisioning that stands still for a fault of the counters does more harm than some requests too many.
+  const budget: Budget = { name: 'scim.requests', points, seconds, onFault: 'open' };
+  const allowance = createAllowance({ ...ports, budget });
   const bySecret = createSecretTokens(ports);
 
   /** Lets the request in, and says how far it reaches. */
@@ -37,7 +40,7 @@ export function createScim(ports: ScimPorts): { router: Router } {
     const [scope, ...or] = scopes;
     const caller =
       (await bySecret(ctx, scopes)) ?? (await ports.bearer(ctx, { scopes: [scope], ...(or.length > 0 && { or }) }));
-    await rate.demand(caller.clientId, ctx);
+    ctx.set(rateLimitHeaders(budget, await allowance.demand(caller.clientId)));
     return { caller, reach: reachOf(ctx, caller) };
   };
 
@@ -111,7 +114,7 @@ export function createScim(ports: ScimPorts): { router: Router } {
   router.post('/Bulk', async (ctx) => {
     const { reach, caller } = await enter(ctx, 'scim.write');
     const run = async ({ method, path, version, data }: BulkOperation): Promise<Answer> => {
-      await rate.demand(caller.clientId);
+      await allowance.demand(caller.clientId);
       const [, name, id] = /^\/(Users|Groups)(?:\/([^/]+))?$/.exec(path) ?? [];
       const kind = kinds[name as keyof typeof kinds];
       if (!kind || (method === 'POST') !== (id === undefined))

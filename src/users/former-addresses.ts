@@ -69,11 +69,11 @@ export function createFormerAddresses({ db, clock }: { db: Db; clock: Clock }): 
 
     isKept: async (email, exceptFor) =>
       (
-        await db.query(`select 1 from email_undo where email_key = $1 and ${open} and account_id <> $3 limit 1`, [
-          emailKey(email),
-          clock.now(),
-          exceptFor,
-        ])
+        await db.query(
+          `select 1 from email_undo where email_key = $1 and ${open} and account_id <> $3 limit 1`,
+          [emailKey(email), clock.now(), exceptFor],
+          'email-is-kept',
+        )
       ).length > 0,
 
     async tidy() {

@@ -1,5 +1,6 @@
 import type { Db } from '../platform/db/index.ts';
 import type { Clock } from '../platform/index.ts';
+import { accountColumns, fieldOf } from './account-row.ts';
 import { emailKey } from './email.ts';
 import type { UserState } from './states.ts';
 import type { UserProfile } from './user.ts';
@@ -52,44 +53,14 @@ export interface Intake {
   page(page: { after?: string | undefined; limit: number }): Promise<WholeUser[]>;
 }
 
-const columns = {
-  id: 'uuid',
-  state: 'text',
-  state_before: 'text',
-  state_changed_at: 'timestamptz',
-  state_reason: 'text',
-  email: 'text',
-  email_key: 'text',
-  email_verified_at: 'timestamptz',
-  administrator: 'boolean',
-  name: 'text',
-  given_name: 'text',
-  family_name: 'text',
-  locale: 'text',
-  profile: 'jsonb',
-  user_name: 'text',
-  user_name_key: 'text',
-  external_id: 'text',
-  provisioning_domain: 'text',
-  attributes: 'jsonb',
-  directory: 'jsonb',
-  settings: 'jsonb',
-  last_sign_in_at: 'timestamptz',
-  terms_version: 'text',
-  terms_accepted_at: 'timestamptz',
-  created_at: 'timestamptz',
-  updated_at: 'timestamptz',
-} as const;
-
-const names = Object.keys(columns).join(', ');
-const typed = Object.entries(columns)
+const names = Object.keys(accountColumns).join(', ');
+const typed = Object.entries(accountColumns)
   .map(([name, type]) => `${name} ${type}`)
   .join(', ');
 
-const camel = (name: string) => name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-const fields = Object.entries(columns)
+const fields = Object.entries(accountColumns)
   .filter(([name]) => name !== 'email_key' && name !== 'user_name_key')
-  .map(([column, type]) => ({ column, field: camel(column) as keyof WholeUser, isTime: type === 'timestamptz' }));
+  .map(([column, type]) => ({ column, field: fieldOf(column) as keyof WholeUser, isTime: type === 'timestamptz' }));
 
 function fromRow(row: Record<string, unknown>): WholeUser {
   const user: Record<string, unknown> = {};

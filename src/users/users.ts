@@ -3,6 +3,7 @@ import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Clock, isId, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
+import { insertAccount } from './account-row.ts';
 import { emailKey, isEmail } from './email.ts';
 import { createFormerAddresses } from './former-addresses.ts';
 import { type Change, type Transition, transitions, type UserState } from './states.ts';
@@ -51,6 +52,44 @@ export interface Users {
   update(id: string, by: By, edit: (user: User) => void): Promise<User>;
   /** Notes that the person has signed in. Nothing they or an administrator could have changed: the version stays. */
   signedIn(id: string): Promise<void>;
+}
+
+/** Somebody new, not written yet. */
+function begun(input: NewUser, at: Date): User {
+  const user = Object.assign(new User(), {
+    id: input.id ?? newId(),
+    state: input.state ?? 'Created',
+    stateBefore: null,
+    stateChangedAt: at,
+    stateReason: null,
+    email: null,
+    emailKey: null,
+    emailVerifiedAt: null,
+    administrator: input.administrator ?? false,
+    name: input.name ?? null,
+    givenName: input.givenName ?? null,
+    familyName: input.familyName ?? null,
+    locale: input.locale ?? null,
+    profile: input.profile ?? {},
+    userName: null,
+    userNameKey: null,
+    externalId: input.externalId ?? null,
+    provisioningDomain: input.provisioningDomain ?? null,
+    attributes: input.attributes ?? {},
+    directory: input.directory ?? {},
+    settings: {},
+    identityStatus: 'none',
+    identityStatusAt: null,
+    lastSignInAt: null,
+    termsVersion: input.termsVersion ?? null,
+    termsAcceptedAt: input.termsVersion ? at : null,
+    createdAt: at,
+    updatedAt: at,
+    version: 1,
+  } as const);
+  if (input.email !== undefined) user.changeEmail(input.email, { at }, { verified: input.emailVerified ?? false });
+  if (input.userName !== undefined) user.changeUserName(input.userName);
+  return user;
 }
 
 export function createUsers(options: {
@@ -109,39 +148,19 @@ export function createUsers(options: {
       (await db.query(`select 1 from user_account where administrator and state <> 'Deleted' limit 1`)).length > 0,
 
     create: (input, by) =>
-      refusingDuplicates((about) =>
-        db.transact(async () => {
-          const em = db.em();
-          const at = clock.now();
-          const user = em.create(User, {
-            id: input.id ?? newId(),
-            state: input.state ?? 'Created',
-            stateChangedAt: at,
-            administrator: input.administrator ?? false,
-            name: input.name,
-            givenName: input.givenName,
-            familyName: input.familyName,
-            locale: input.locale,
-            profile: input.profile ?? {},
-            externalId: input.externalId,
-            provisioningDomain: input.provisioningDomain,
-            ...(input.directory && { directory: input.directory }),
-            ...(input.attributes && { attributes: input.attributes }),
-            termsVersion: input.termsVersion,
-            termsAcceptedAt: input.termsVersion ? at : undefined,
-            createdAt: at,
-            updatedAt: at,
-          });
-          if (input.email !== undefined)
-            user.changeEmail(input.email, { at }, { verified: input.emailVerified ?? false });
-          if (input.userName !== undefined) user.changeUserName(input.userName);
-          about(user);
-          await em.flush();
-          await refuseKept(user);
-          await events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } });
-          return user;
-        }),
-      ),
+      refusingDuplicates(async (about) => {
+        const user = begun(input, clock.now());
+        about(user);
+        // Sent together and done in this order: whichever fails takes everything back.
+        await db.transact(() =>
+          Promise.all([
+            insertAccount(db, user),
+            refuseKept(user),
+            events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } }),
+          ]),
+        );
+        return user;
+      }),
 
     change: (id, transition, by) =>
       refusingDuplicates((about) =>

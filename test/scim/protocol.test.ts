@@ -126,13 +126,13 @@ describe('HTTP', () => {
   it('tells each client how much is left, and whom it must wait for', async () => {
     const eager = await scimClient(cardea, provisioner('eager'));
     const first = await eager.get('/Users?count=0');
-    expect(first.headers.get('ratelimit-policy')).toBe('"requests";q=150;w=3600');
-    expect(first.headers.get('ratelimit')).toMatch(/^"requests";r=149;t=\d+$/);
+    expect(first.headers.get('ratelimit-policy')).toBe('"scim.requests";q=150;w=3600');
+    expect(first.headers.get('ratelimit')).toMatch(/^"scim.requests";r=149;t=\d+$/);
     let last = first;
     for (let round = 1; round < 400 && last.status === 200; round++) last = await eager.get('/Users?count=0');
     expect([last.status, last.body.schemas, last.body.status]).toEqual([429, [ERROR], '429']);
     expect(Number(last.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(last.headers.get('ratelimit')).toMatch(/^"requests";r=0;t=\d+$/);
+    expect(last.headers.get('ratelimit')).toMatch(/^"scim.requests";r=0;t=\d+$/);
     expect((await scim.get('/Users?count=0')).status).toBe(200);
   });
 });

@@ -1,6 +1,7 @@
 import type { Db } from '../../platform/db/index.ts';
 import { Refusal } from '../../platform/index.ts';
-import { User } from '../user.ts';
+import { readAccounts } from '../account-row.ts';
+import type { User } from '../user.ts';
 import { type Conditions, conditionsOf, type FieldCondition, type UserFilter, wordsOf } from './conditions.ts';
 import { lettersOf, type Words } from './words.ts';
 
@@ -93,12 +94,11 @@ export function createUserSearch(deps: {
     return conditionsOf(filter, groups, (name, value, param) => known.get(name)!(name, value, param));
   };
 
-  const hydrated = async (rows: Row[]): Promise<User[]> => {
-    if (rows.length === 0) return [];
-    const found = await db.em().find(User, { id: { $in: rows.map(({ id }) => id) } });
-    const byId = new Map(found.map((user) => [user.id, user]));
-    return rows.flatMap(({ id }) => byId.get(id) ?? []);
-  };
+  const hydrated = (rows: Row[]): Promise<User[]> =>
+    readAccounts(
+      db,
+      rows.map(({ id }) => id),
+    );
 
   /** All who fit the text, when they are few: found by its index, then sorted. Undefined when they are not. */
   const gathered = async (asked: UserList, where: Conditions): Promise<Row[] | undefined> => {

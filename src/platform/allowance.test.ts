@@ -1,0 +1,66 @@
+import { afterEach, expect, it, vi } from 'vitest';
+import { createAllowance } from './allowance.ts';
+import type { Budget, Limits } from './limits.ts';
+
+afterEach(() => void vi.useRealTimers());
+
+const budget: Budget = { name: 'test', points: 105, seconds: 60, onFault: 'open' };
+
+/** A store that all processes share. */
+function store() {
+  const taken = new Map<string, number>();
+  const limits: Pick<Limits, 'take'> = {
+    async take({ points }, key) {
+      const now = (taken.get(key) ?? 0) + 1;
+      taken.set(key, now);
+      await new Promise(setImmediate);
+      return { taken: now, allowed: now <= points, blocked: false, retryAfter: 30 };
+    },
+  };
+  return { limits, taken };
+}
+
+const asked = (allowance: ReturnType<typeof createAllowance>, key: string, times: number) =>
+  Promise.allSettled(Array.from({ length: times }, () => allowance.demand(key)));
+const through = (results: PromiseSettledResult<unknown>[]) =>
+  results.filter(({ status }) => status === 'fulfilled').length;
+
+it('lets exactly the budget in, however many ask at once, and few of them meet the store', async () => {
+  const { limits, taken } = store();
+  const allowance = createAllowance({ limits, budget });
+  const results = await asked(allowance, 'a', 200);
+  expect(through(results)).toBe(105);
+  expect(results.at(-1)).toMatchObject({
+    reason: { code: 'limit.exceeded', retryAfter: 30, details: { points: 105 } },
+  });
+  expect(taken.get('a')).toBe(12);
+  expect(await allowance.demand('b')).toEqual({ taken: 1, retryAfter: 30 });
+  expect(await allowance.demand('b')).toEqual({ taken: 2, retryAfter: 30 });
+});
+
+it('two processes together let in no more than the budget', async () => {
+  const { limits } = store();
+  const [first, second] = [createAllowance({ limits, budget }), createAllowance({ limits, budget })];
+  const results = await Promise.all([asked(first, 'a', 100), asked(second, 'a', 100)]);
+  expect(through(results.flat())).toBeLessThanOrEqual(105);
+  expect(through(results.flat())).toBeGreaterThan(95);
+});
+
+it('begins anew when the window has ended, with nothing of the one before', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const { limits, taken } = store();
+  const allowance = createAllowance({ limits, budget });
+  await asked(allowance, 'a', 106);
+  await expect(allowance.demand('a')).rejects.toMatchObject({ code: 'limit.exceeded' });
+  vi.advanceTimersByTime(31_000);
+  taken.clear();
+  expect(await allowance.demand('a')).toEqual({ taken: 1, retryAfter: 30 });
+});
+
+it('a count that fails is the failure of whoever asked, and the next asks again', async () => {
+  const failing = vi.fn(async () => Promise.reject(new Error('away')));
+  const allowance = createAllowance({ limits: { take: failing }, budget });
+  await expect(allowance.demand('a')).rejects.toThrow('away');
+  await expect(allowance.demand('a')).rejects.toThrow('away');
+  expect(failing).toHaveBeenCalledTimes(2);
+});

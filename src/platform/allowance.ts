@@ -1,0 +1,76 @@
+import { type Budget, type Count, exceeded, type Limits } from './limits.ts';
+
+/** What each caller may ask, and how much of it is left. */
+export interface Allowance {
+  /**
+   * Counts a request.
+   * @returns what is taken of the budget, as far as this process knows
+   * @throws Refusal `limit.exceeded` (limited)
+   */
+  demand(key: string): Promise<Pick<Count, 'taken' | 'retryAfter'>>;
+}
+
+/** Most requests that are taken of the shared budget at once, and keys that a process counts for. */
+const mostPerPoint = 50;
+const mostKeys = 20_000;
+
+interface Held {
+  /** Requests of the points taken so far that are left. */
+  left: number;
+  /** Taken by all processes when a point was last taken here. */
+  taken: number;
+  /** When the window ends; milliseconds. */
+  until: number;
+  refused: boolean;
+  taking?: Promise<void> | undefined;
+}
+
+/**
+ * To count each request in the store costs a write, for which all requests of one caller wait in line. So a process takes
+ * of the shared budget for several at once, before they are asked: however many processes there are, and however many ask
+ * at one moment, no more are let in than the budget has.
+ */
+export function createAllowance({ limits, budget }: { limits: Pick<Limits, 'take'>; budget: Budget }): Allowance {
+  const share = Math.max(1, Math.min(mostPerPoint, Math.floor(budget.points / 10)));
+  const shared: Budget = { ...budget, points: Math.ceil(budget.points / share) };
+  const holds = new Map<string, Held>();
+
+  const holdOf = (key: string): Held => {
+    const known = holds.get(key);
+    if (known && (known.until > performance.now() || known.taking)) return known;
+    if (holds.size >= mostKeys) holds.delete(holds.keys().next().value!);
+    const fresh = { left: 0, taken: 0, until: 0, refused: false };
+    holds.delete(key);
+    holds.set(key, fresh);
+    return fresh;
+  };
+
+  const take = async (key: string, mine: Held): Promise<void> => {
+    try {
+      const { taken, allowed, retryAfter } = await limits.take(shared, key);
+      // While nothing can be counted nobody is told of a window.
+      mine.until = performance.now() + Math.max(1, retryAfter) * 1000;
+      mine.taken = Math.min(budget.points, taken * share);
+      mine.left = allowed ? share - Math.max(0, taken * share - budget.points) : 0;
+      mine.refused = !allowed;
+    } finally {
+      mine.taking = undefined;
+    }
+  };
+
+  return {
+    async demand(key) {
+      for (;;) {
+        const mine = holdOf(key);
+        const retryAfter = Math.max(0, Math.ceil((mine.until - performance.now()) / 1000));
+        if (mine.refused) throw exceeded(budget, retryAfter);
+        if (mine.left > 0) {
+          mine.left--;
+          return { taken: mine.taken - mine.left, retryAfter };
+        }
+        mine.taking ??= take(key, mine);
+        await mine.taking;
+      }
+    },
+  };
+}
