@@ -53,7 +53,8 @@ export function createFleetingAdapter(
   deps: { kv: KeyValue; vault: Vault; caughtUp?: CaughtUp | undefined },
 ): Adapter {
   const { kv, vault, caughtUp } = deps;
-  const get = model === 'AccessToken' && caughtUp ? caughtUp.get : kv.get;
+  // By these a request comes to the engine; what they hang on is asked for next.
+  const heard = model === 'AccessToken' || model === 'AuthorizationCode' ? caughtUp : undefined;
   const keyOf = (id: string) => `${model}:${sha256(id)}`;
   const userCodeKey = (userCode: string) => `UserCode:${vault.mac(userCode, 'user-code')}`;
 
@@ -77,12 +78,17 @@ export function createFleetingAdapter(
     async find(id) {
       const key = keyOf(id);
       if (!kept.spent) {
-        const value = await get(key);
-        return value === undefined ? undefined : { ...unpack(key, value), jti: id };
+        const value = await (heard ?? kv).get(key);
+        if (value === undefined) return undefined;
+        const payload = unpack(key, value);
+        heard?.note(payload);
+        return { ...payload, jti: id };
       }
-      const stored = await kv.read(key);
+      const stored = await (heard ? heard.during(() => kv.read(key)) : kv.read(key));
       if (!stored || (stored.usedAt && kept.afterUse === 'hidden')) return undefined;
-      return { ...unpack(key, stored.value), jti: id, consumed: stored.usedAt };
+      const payload = unpack(key, stored.value);
+      heard?.note(payload);
+      return { ...payload, jti: id, consumed: stored.usedAt };
     },
     async findByUserCode(userCode) {
       const key = await kv.get(userCodeKey(userCode));

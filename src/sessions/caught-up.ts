@@ -1,34 +1,58 @@
 import { Provider } from 'oidc-provider';
 import type { Stops } from '../platform/index.ts';
 
+/** What a token, or the code for one, hangs on. */
+export interface Origin {
+  clientId: string;
+  grantId?: string;
+}
+
 /**
  * The engine's requests that have heard of everything that was stopped before they began: what they ask for after that
- * may come from memory. A request hears when it looks for the access token it was sent, in that same round trip.
+ * may come from memory. A request hears when it looks for what it was sent (a token, a code, the cookie of a session), in
+ * that same round trip.
  */
 export interface CaughtUp {
-  /** Reads an access token; of a request of the engine's together with the newest stop. */
+  /** Reads a value; of a request of the engine's together with the newest stop. */
   get(key: string): Promise<string | undefined>;
+  /** Hears while something is read. */
+  during<T>(read: () => Promise<T>): Promise<T>;
   /** Whether the request at hand has heard. */
   has(): boolean;
-  /** What the access token hangs on by which the request at hand heard. */
-  token(): { clientId: string; grantId?: string } | undefined;
+  /** The request at hand changes what others remember: from here on it asks the database. */
+  forget(): void;
+  /** Notes what it hangs on by which the request at hand came. */
+  note(origin: { clientId?: string; grantId?: string } | undefined): void;
+  origin(): Origin | undefined;
 }
 
 export function createCaughtUp(stops: Stops, get: (key: string) => Promise<string | undefined>): CaughtUp {
-  const requests = new WeakMap<object, string | undefined>();
-  const has = () => Provider.ctx !== undefined && requests.has(Provider.ctx);
+  const requests = new WeakMap<object, { origin?: Origin }>();
+  const current = () => Provider.ctx && requests.get(Provider.ctx);
   return {
     async get(key) {
       const request = Provider.ctx;
       if (!request) return get(key);
       const [value] = await stops.catchUp([key]);
-      requests.set(request, value);
+      requests.set(request, {});
       return value;
     },
-    has,
-    token() {
-      const value = has() ? requests.get(Provider.ctx!) : undefined;
-      return value === undefined ? undefined : JSON.parse(value);
+    async during(read) {
+      const request = Provider.ctx;
+      if (!request) return read();
+      // What was read is true also when nothing could be heard.
+      const [value] = await Promise.all([read(), stops.catchUp().catch(() => {})]);
+      requests.set(request, {});
+      return value;
     },
+    has: () => current() !== undefined,
+    forget() {
+      if (Provider.ctx) requests.delete(Provider.ctx);
+    },
+    note(origin) {
+      const request = current();
+      if (request && origin?.clientId !== undefined) request.origin = origin as Origin;
+    },
+    origin: () => current()?.origin,
   };
 }

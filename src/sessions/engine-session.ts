@@ -125,7 +125,7 @@ export function createSessionAdapter(deps: {
       await kv.put(keyOf(id), JSON.stringify(kept), expiresIn! + graceSeconds);
     },
     async find(id) {
-      const value = await kv.get(keyOf(id));
+      const value = await (caughtUp ?? kv).get(keyOf(id));
       if (value === undefined) return undefined;
       const kept: AdapterPayload = JSON.parse(value);
       if (!kept.accountId) return { ...kept, jti: id };
@@ -136,12 +136,12 @@ export function createSessionAdapter(deps: {
     async findByUid(uid) {
       // For a token that is bound to it: account and grant are all that is looked at. Whether another was granted
       // meanwhile is told by nobody, so what does not fit is looked up.
-      const token = caughtUp?.token();
-      if (token) {
+      const { clientId, grantId } = caughtUp?.origin() ?? {};
+      if (clientId !== undefined) {
         const known = await registry.standing.get(uid);
-        if (known && known.expiresAt > clock.now() && known.grants.get(token.clientId) === token.grantId) {
+        if (known && known.expiresAt > clock.now() && known.grants.get(clientId) === grantId) {
           const { accountId, expiresAt } = known;
-          const authorizations = { [token.clientId]: { grantId: token.grantId } };
+          const authorizations = { [clientId]: { grantId } };
           return { kind: 'Session', uid, accountId, exp: epoch(expiresAt), authorizations } as AdapterPayload;
         }
       }

@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, remembered, type Stops, secondsAfter, sha256 } from '../platform/index.ts';
+import { type Clock, remembered, type Stops, secondsAfter } from '../platform/index.ts';
 import type { CaughtUp } from './caught-up.ts';
 import { type GrantDocument, mergeGrants, words } from './grant-document.ts';
 
@@ -25,12 +25,8 @@ export interface GrantFacts {
   document: string;
 }
 
-/** Somebody was faster, or the use is a retry: by then the engine has looked at everything else in the request. */
-export class RefreshTokenUsed extends errors.InvalidGrant {}
-
 const none = async () => undefined;
 const epoch = (moment: string): number => Math.floor(new Date(moment).getTime() / 1000);
-const fromEpoch = (seconds: number): Date => new Date(seconds * 1000);
 
 /** Why the engine ends a grant, by the endpoint at which it does. */
 const reasonByRoute: Record<string, string> = {
@@ -40,19 +36,17 @@ const reasonByRoute: Record<string, string> = {
 };
 
 /**
- * Grants and refresh tokens, always in PostgreSQL. A grant is the switch: what hangs on it is dead once `ended_at` is
+ * Grants, always in PostgreSQL. A grant is the switch: what hangs on it is dead once `ended_at` is
  * set, in one row, whatever else is stored where. The ended row stays a while, so that no late write revives it.
  */
 export function createGrants(deps: {
   db: Db;
   clock: Clock;
   mayHold: (accountId: string) => Promise<boolean>;
-  /** For so long after its use a refresh token presented again is a retry, not a theft. */
-  refreshReplaySeconds: number;
   stops?: Stops | undefined;
   caughtUp?: CaughtUp | undefined;
 }) {
-  const { db, clock, mayHold, refreshReplaySeconds, stops, caughtUp } = deps;
+  const { db, clock, mayHold, stops, caughtUp } = deps;
 
   /** @param names what is remembered of them */
   const end = (where: string, params: unknown[], reason: string, names: readonly string[]): Promise<number> =>
@@ -94,6 +88,7 @@ export function createGrants(deps: {
     async upsert(id, payload, expiresIn) {
       const { jti, ...kept } = payload;
       const now = clock.now();
+      caughtUp?.forget();
       await db.transact(async () => {
         // Locks the account against being stopped until we commit: no grant is born after a stop.
         if (!(await mayHold(payload.accountId!))) throw new errors.InvalidGrant('the account may hold no grant');
@@ -133,74 +128,11 @@ export function createGrants(deps: {
       return row && { ...row.payload, jti: id, exp: epoch(row.expires_at) };
     },
     async destroy(id) {
+      caughtUp?.forget();
       await end('id = $3', [id], reasonByRoute[Provider.ctx?.oidc?.route ?? ''] ?? 'ended', [`grant:${id}`]);
     },
     consume: none,
     revokeByGrantId: none,
-    findByUid: none,
-    findByUserCode: none,
-  };
-
-  const findRefreshToken = async (id: string) => {
-    const [row] = await db.query<{ payload: AdapterPayload; consumed_at: string | null }>(
-      `select t.payload, t.consumed_at from refresh_token t join authorization_grant g on g.id = t.grant_id
-         where t.hash = $1 and g.ended_at is null`,
-      [sha256(id)],
-      'refresh-token-find',
-    );
-    return row;
-  };
-  const isRetry = (usedAt: string): boolean =>
-    clock.now().getTime() - new Date(usedAt).getTime() < refreshReplaySeconds * 1000;
-
-  const refreshTokenAdapter: Adapter = {
-    /**
-     * Hangs the token on its grant, and makes the grant live at least as long: else refresh tokens would die early.
-     *
-     * A code sent twice at once has its grant ended by the second request while the first is being answered. The first
-     * may finish (what it gets is dead already): of a race exactly one is answered, and learns of the end at its next use.
-     * @throws InvalidGrant when the grant has ended otherwise
-     */
-    async upsert(id, payload) {
-      const { jti, consumed, ...kept } = payload;
-      const rows = await db.query(
-        `with longer as (
-           update authorization_grant set expires_at = $4 where id = $2 and ended_at is null and expires_at < $4)
-         insert into refresh_token (hash, grant_id, payload, expires_at)
-         select $1, id, $3, $4 from authorization_grant
-           where id = $2 and (ended_at is null or ended_reason = 'replayed')
-         on conflict (hash) do update set payload = excluded.payload, expires_at = excluded.expires_at
-         returning 1`,
-        [sha256(id), payload.grantId, JSON.stringify(kept), fromEpoch(payload.exp!)],
-        'refresh-token-write',
-      );
-      if (rows.length === 0) throw new errors.InvalidGrant('the grant has ended');
-    },
-    /**
-     * A retry must not look used: the engine would end the grant, also when the retry came a moment after the door had
-     * looked. It goes on to `consume`, which refuses it without harm.
-     */
-    async find(id) {
-      const row = await findRefreshToken(id);
-      const used = row?.consumed_at && !isRetry(row.consumed_at) && { consumed: epoch(row.consumed_at) };
-      return row && { ...row.payload, jti: id, ...used };
-    },
-    /** @throws RefreshTokenUsed for all but the first */
-    async consume(id) {
-      const rows = await db.query(
-        `update refresh_token set consumed_at = $2 where hash = $1 and consumed_at is null returning 1`,
-        [sha256(id), clock.now()],
-        'refresh-token-consume',
-      );
-      if (rows.length === 0) throw new RefreshTokenUsed('refresh token already used');
-    },
-    async destroy(id) {
-      await db.query(`delete from refresh_token where hash = $1`, [sha256(id)]);
-    },
-    /** The engine asks for this also where the grant itself stays (an access token was revoked). */
-    async revokeByGrantId(grantId) {
-      await db.query(`delete from refresh_token where grant_id = $1`, [grantId]);
-    },
     findByUid: none,
     findByUserCode: none,
   };
@@ -233,14 +165,8 @@ export function createGrants(deps: {
 
   return {
     grantAdapter,
-    refreshTokenAdapter,
     end,
     standing,
-    findRefreshToken,
-    async refreshTokenUsedAt(token: string): Promise<Date | undefined> {
-      const row = await findRefreshToken(token);
-      return row?.consumed_at ? new Date(row.consumed_at) : undefined;
-    },
     grantsOf: (accountId: string) => live('account_id = $2', [accountId]),
     async isLive(grantId: string): Promise<boolean> {
       const rows = await db.query(

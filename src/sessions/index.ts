@@ -17,13 +17,14 @@ import { createEnding, type EndedListener } from './ending.ts';
 import { createSessionAdapter, currentRequest, type RequestFacts } from './engine-session.ts';
 import { createFleeting, type Fleeting } from './fleeting.ts';
 import { createGrants, type GrantFacts, type GrantSummary } from './grants.ts';
+import { createRefreshTokens, type UsedRefreshToken } from './refresh-tokens.ts';
 import { createRegistrationTokenAdapter } from './registration-tokens.ts';
 import { type Authorization, createRegistry, type Ended, type SessionRecord } from './registry.ts';
 import { createRevokedJwts } from './revoked-jwts.ts';
 import { createTokens, type StoredToken, type Tokens } from './tokens.ts';
 import { tellUnavailable } from './unavailable.ts';
 
-export { RefreshTokenUsed } from './grants.ts';
+export { RefreshTokenUsed } from './refresh-tokens.ts';
 export { StoreUnavailable } from './unavailable.ts';
 export type {
   Authorization,
@@ -37,14 +38,20 @@ export type {
   SessionRecord,
   StoredToken,
   Tokens,
+  UsedRefreshToken,
 };
 
 export interface Sessions {
   /** The engine's storage for a model (all but `Client`). A store out of reach becomes {@link StoreUnavailable}, 503. */
   adapter(model: string): Adapter;
   fleeting: Fleeting;
-  /** What `work` writes to the durable half is written whole, or not at all when it throws. */
-  atomically<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Lets the engine trade a refresh token for the next: its use and its successor are written at the end, in one
+   * statement; nothing is when `work` throws.
+   * @param before called before that, with a name of the successor: for what must be there when it is
+   * @throws RefreshTokenUsed for all but the first
+   */
+  tradeRefreshToken(work: () => Promise<void>, before: (successor: string) => Promise<void>): Promise<void>;
 
   /** Sign-in sessions that live, the one used last first. */
   listOf(accountId: string): Promise<SessionRecord[]>;
@@ -60,8 +67,8 @@ export interface Sessions {
   grantsOf(accountId: string): Promise<GrantSummary[]>;
   /** Whether what hangs on the grant may be used. */
   isGrantLive(grantId: string): Promise<boolean>;
-  /** When a refresh token was used, if it was and its grant lives. */
-  refreshTokenUsedAt(token: string): Promise<Date | undefined>;
+  /** How a refresh token was used, if it was and its grant lives. */
+  usedRefreshToken(token: string): Promise<UsedRefreshToken | undefined>;
   /** Revokes one JWT access token; the mark stays until `expiresAt`, the token's own `exp`. */
   revokeJwt(jti: string, expiresAt: Date): Promise<void>;
   isJwtRevoked(jti: string): Promise<boolean>;
@@ -95,7 +102,7 @@ export interface Sessions {
  * @param deps.mayHold whether an account may be given sessions and grants. Asked inside the transaction that writes
  *   them; it must lock the account against being stopped until that transaction ends
  * @param deps.refreshReplaySeconds for so long after its use a refresh token presented again does not look used to the
- *   engine, which therefore refuses it without ending the grant; who answers retries asks `refreshTokenUsedAt`
+ *   engine, which therefore refuses it without ending the grant; who answers retries asks `usedRefreshToken`
  * @param deps.stops hears of each ending; by it what is remembered elsewhere is forgotten
  * @param deps.request what is known of the request at hand; by default read from the engine's context
  */
@@ -112,7 +119,8 @@ export function createSessions(deps: {
   const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, stops, request = currentRequest } = deps;
   const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
   const caughtUp = stops && createCaughtUp(stops, kv.get);
-  const grants = createGrants({ db, clock, mayHold, refreshReplaySeconds, stops, caughtUp });
+  const grants = createGrants({ db, clock, mayHold, stops, caughtUp });
+  const refreshTokens = createRefreshTokens({ db, clock, refreshReplaySeconds, caughtUp });
   const registry = createRegistry({ db, clock, mayHold, stops });
   const { signOut, leave, ...ending } = createEnding({ db, grants, registry, stops });
   const revokedJwts = createRevokedJwts({ db, clock, stops });
@@ -125,7 +133,7 @@ export function createSessions(deps: {
       case 'Grant':
         return grants.grantAdapter;
       case 'RefreshToken':
-        return grants.refreshTokenAdapter;
+        return refreshTokens.adapter;
       case 'InitialAccessToken':
       case 'RegistrationAccessToken':
         return createRegistrationTokenAdapter(model, { db });
@@ -150,17 +158,17 @@ export function createSessions(deps: {
     ...ending,
     adapter,
     fleeting: createFleeting({ kv, vault }),
-    atomically: (work) => db.transact(() => work()),
+    tradeRefreshToken: refreshTokens.trade,
     listOf: registry.listOf,
     find: registry.find,
     touch: registry.touch,
     authorize: registry.authorize,
     grantsOf: grants.grantsOf,
     isGrantLive: grants.isLive,
-    refreshTokenUsedAt: grants.refreshTokenUsedAt,
+    usedRefreshToken: refreshTokens.usedOf,
     revokeJwt: revokedJwts.revoke,
     isJwtRevoked: revokedJwts.isRevoked,
-    tokens: stops ? createTokens({ stops, clock, grants, registry, revokedJwts }) : (undefined as never),
+    tokens: stops ? createTokens({ stops, clock, grants, refreshTokens, registry, revokedJwts }) : (undefined as never),
     hasCaughtUp: () => caughtUp?.has() ?? false,
     cacheReads: {
       grants: grants.standing.reads,

@@ -1,6 +1,7 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { type Clock, type Stops, sha256 } from '../platform/index.ts';
 import type { createGrants, GrantFacts } from './grants.ts';
+import type { createRefreshTokens } from './refresh-tokens.ts';
 import type { createRegistry, SessionFacts } from './registry.ts';
 import type { createRevokedJwts } from './revoked-jwts.ts';
 
@@ -29,10 +30,11 @@ export function createTokens(deps: {
   stops: Stops;
   clock: Clock;
   grants: ReturnType<typeof createGrants>;
+  refreshTokens: ReturnType<typeof createRefreshTokens>;
   registry: ReturnType<typeof createRegistry>;
   revokedJwts: ReturnType<typeof createRevokedJwts>;
 }): Tokens {
-  const { stops, clock, grants, registry, revokedJwts } = deps;
+  const { stops, clock, grants, refreshTokens, registry, revokedJwts } = deps;
   const ifLive = <T extends { expiresAt: Date }>(found: T | undefined): T | undefined =>
     found && found.expiresAt > clock.now() ? found : undefined;
 
@@ -42,7 +44,7 @@ export function createTokens(deps: {
       const [person, service] = await stops.catchUp([`AccessToken:${hash}`, `ClientCredentials:${hash}`]);
       const kept = person ?? service;
       if (kept !== undefined) return { ...JSON.parse(kept), kind: person ? 'AccessToken' : 'ClientCredentials' };
-      const refresh = await grants.findRefreshToken(value);
+      const refresh = await refreshTokens.find(value);
       return refresh && !refresh.consumed_at ? { ...refresh.payload, kind: 'RefreshToken' } : undefined;
     },
     async findAccessToken(value) {

@@ -313,10 +313,51 @@ export function artifactStoreContract(
         const id = await refreshToken();
         await patient.adapter('RefreshToken').consume(id);
         expect((await patient.adapter('RefreshToken').find(id))?.consumed).toBeUndefined();
-        expect((await patient.refreshTokenUsedAt(id))?.getTime()).toBeCloseTo(clock.now().getTime(), -4);
+        expect((await patient.usedRefreshToken(id))?.at.getTime()).toBeCloseTo(clock.now().getTime(), -4);
         await expect(patient.adapter('RefreshToken').consume(id)).rejects.toThrow(errors.InvalidGrant);
         clock.pass(10);
         expect((await patient.adapter('RefreshToken').find(id))?.consumed).toBeTypeOf('number');
+      });
+
+      it('of 16 trades of one refresh token at once one is written, whole, and the others leave nothing', async () => {
+        const grantId = await grant();
+        const id = await refreshToken({ grantId });
+        const tokens = model('RefreshToken');
+        const kept: string[] = [];
+        const trade = async () => {
+          const next = randomId();
+          await sessions.tradeRefreshToken(
+            async () => {
+              await tokens.consume(id);
+              await tokens.upsert(next, payload('RefreshToken', { grantId, clientId: 'app', accountId }), day);
+              expect(await tokens.find(next)).toBeUndefined();
+            },
+            async (successor) => void kept.push(successor),
+          );
+          return next;
+        };
+        const results = await Promise.allSettled(times(16, trade));
+        const won = results.filter(({ status }) => status === 'fulfilled') as PromiseFulfilledResult<string>[];
+        expect([won.length, kept.length]).toEqual([1, 16]);
+        expect(kept).toContain((await sessions.usedRefreshToken(id))!.successor);
+        expect(await tokens.find(won[0]!.value)).toMatchObject({ grantId });
+        expect((await db.query('select 1 from refresh_token where grant_id = $1', [grantId])).length).toBe(2);
+      });
+
+      it('a trade that fails before its end writes nothing', async () => {
+        const grantId = await grant();
+        const id = await refreshToken({ grantId });
+        const work = async () => {
+          await model('RefreshToken').consume(id);
+          await model('RefreshToken').upsert(randomId(), payload('RefreshToken', { grantId, clientId: 'app' }), day);
+        };
+        const failing = async () => {
+          throw new Error('the answer could not be kept');
+        };
+        await expect(sessions.tradeRefreshToken(work, failing)).rejects.toThrow('could not be kept');
+        expect(await sessions.usedRefreshToken(id)).toBeUndefined();
+        await sessions.endGrant(grantId, 'test');
+        await expect(sessions.tradeRefreshToken(work, async () => {})).rejects.toThrow(errors.InvalidGrant);
       });
 
       it('no grant and no session is born while their account is being stopped', async () => {

@@ -35,7 +35,7 @@ const most = 500;
  * the busier it is, the more share one. It is asked after everyone in it began, so each sees what was stopped before its
  * own beginning.
  */
-export function together(ask: (keys: string[]) => Promise<Read>): Journal['read'] {
+export function readTogether(ask: (keys: string[]) => Promise<Read>): Journal['read'] {
   // Not in the transaction of whoever happens to be the first to ask.
   const outside = AsyncLocalStorage.snapshot();
   let waiting: Asked[] = [];

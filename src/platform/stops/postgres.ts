@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/index.ts';
-import { type Journal, together } from './journal.ts';
+import { type Journal, readTogether } from './journal.ts';
 
 /** What of the journal is read at once; who is further behind forgets everything instead. */
 const mostEntries = 10_000;
@@ -24,7 +24,7 @@ export function createPostgresJournal({ db, clock }: { db: Db; clock: Clock }): 
   };
 
   return {
-    read: together(async (keys) => {
+    read: readTogether(async (keys) => {
       if (keys.length === 0) return { head: await head(), values: [] };
       const rows = await db.query<{ key: string | null; value: string }>(
         `select null as key, n::text as value from stop_head

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { expiringValue, valueKey } from '../kv/index.ts';
 import type { RedisConnection } from '../redis.ts';
 import { Refusal } from '../refusal.ts';
-import { type Journal, type Told, together } from './journal.ts';
+import { type Journal, readTogether, type Told } from './journal.ts';
 
 const keptEntries = 10_000;
 const pageSize = 1_000;
@@ -57,7 +57,7 @@ export function createRedisJournal(deps: {
     redis.isCluster ? Promise.all(keys.map((key) => redis.get(key))) : redis.mget(keys);
 
   return {
-    read: together(async (keys) => {
+    read: readTogether(async (keys) => {
       const [head, ...values] = await reach(getAll([await headKey(), ...keys.map(valueKey)]));
       return { head: head ?? undefined, values: values.map(unwrap) };
     }),
