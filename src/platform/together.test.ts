@@ -2,41 +2,70 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, it } from 'vitest';
 import { together } from './together.ts';
 
-const asked: string[][] = [];
-const lengths = together(async (keys) => {
-  asked.push(keys);
-  if (keys.includes('broken')) throw new Error('no answer');
-  return new Map(keys.filter((key) => key !== 'nobody').map((key) => [key, key.length]));
-});
+const turn = () => new Promise(setImmediate);
 
-it('asks once for all that ask in one turn, each thing once', async () => {
-  asked.length = 0;
-  expect(await Promise.all(['a', 'bb', 'a', 'nobody'].map(lengths))).toEqual([1, 2, 1, undefined]);
-  expect(asked).toEqual([['a', 'bb', 'nobody']]);
+it('asks once for all that ask in one turn, and answers each', async () => {
+  const asked: string[][] = [];
+  const lengths = together(async (all: string[]) => {
+    asked.push(all);
+    return all.map(({ length }) => length);
+  });
+  expect(await Promise.all(['a', 'bb', 'a', ''].map(lengths))).toEqual([1, 2, 1, 0]);
+  expect(asked).toEqual([['a', 'bb', 'a', '']]);
   await lengths('a');
   expect(asked).toHaveLength(2);
 });
 
 it('whoever asks while the question is under way gets an answer of their own', async () => {
   let value = 'old';
-  const read = together(async ([key]) => {
+  const read = together(async (all: string[]) => {
     const then = value;
-    await new Promise(setImmediate);
-    return new Map([[key!, then]]);
+    await turn();
+    return all.map(() => then);
   });
   const first = read('x');
-  await new Promise(setImmediate);
+  await turn();
   value = 'new';
   expect([await read('x'), await first]).toEqual(['new', 'old']);
 });
 
+it('lets so many questions be under way and so many share one, and forgets nobody', async () => {
+  const asked: number[] = [];
+  let underWay = 0;
+  let mostUnderWay = 0;
+  const read = together(
+    async (all: number[]) => {
+      asked.push(all.length);
+      mostUnderWay = Math.max(mostUnderWay, ++underWay);
+      await turn();
+      await turn();
+      underWay--;
+      return all;
+    },
+    { atOnce: 2, most: 10 },
+  );
+  const answers: Promise<number>[] = [];
+  for (let n = 0; n < 100; n++) {
+    answers.push(read(n));
+    if (n % 7 === 0) await turn();
+  }
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  expect(mostUnderWay).toBe(2);
+  expect(Math.max(...asked)).toBeLessThanOrEqual(10);
+});
+
 it('fails for those who asked, and for nobody after them', async () => {
-  await expect(Promise.all([lengths('a'), lengths('broken')])).rejects.toThrow('no answer');
-  expect(await lengths('a')).toBe(1);
+  const read = together(async (all: string[]) => {
+    if (all.includes('broken')) throw new Error('no answer');
+    return all;
+  });
+  const both = await Promise.allSettled([read('a'), read('broken')]);
+  expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(await read('a')).toBe('a');
 });
 
 it('does not take up the surroundings of the first to ask', async () => {
   const open = new AsyncLocalStorage<string>();
-  const read = together(async ([key]) => new Map([[key!, open.getStore()]]));
+  const read = together(async (all: string[]) => all.map(() => open.getStore()));
   expect(await open.run('a transaction', () => read('x'))).toBeUndefined();
 });

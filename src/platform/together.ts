@@ -1,28 +1,49 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/**
- * Asks for many in one question: whoever asks in one turn of the event loop shares it. Under load that is one round trip
- * for several requests, and never an older answer than each would have had by itself. It is asked on behalf of none of
- * them: in nobody's transaction.
- * @param load answers for distinct keys; a key that it leaves out is not there
- */
-export function together<T>(load: (keys: string[]) => Promise<ReadonlyMap<string, T>>) {
-  const onNobodysBehalf = AsyncLocalStorage.snapshot();
-  let waiting: Set<string> | undefined;
-  let answer: Promise<ReadonlyMap<string, T>>;
+interface Waiting<Asked, Answer> {
+  asked: Asked;
+  answer: (answer: Answer) => void;
+  fail: (error: unknown) => void;
+}
 
-  return async (key: string): Promise<T | undefined> => {
-    if (!waiting) {
-      const keys = new Set<string>();
-      waiting = keys;
-      answer = new Promise((resolve, reject) => {
-        setImmediate(() => {
-          waiting = undefined;
-          onNobodysBehalf(() => load([...keys])).then(resolve, reject);
-        });
-      });
+/**
+ * Asks for many in one question: whoever asks in one turn of the event loop, or while as many questions as may be are under
+ * way, shares one. The busier it is, the more share; and nobody gets an older answer than they would have by themselves. It
+ * is asked on behalf of none of them: in nobody's transaction.
+ * @param ask answers in the order of what is asked; where it throws, it does so for all
+ * @param options.atOnce questions under way; one that is held up does not hold up the rest
+ * @param options.most that share a question
+ */
+export function together<Asked, Answer>(
+  ask: (all: Asked[]) => Promise<Answer[]>,
+  { atOnce = 4, most = 200 }: { atOnce?: number; most?: number } = {},
+): (one: Asked) => Promise<Answer> {
+  const onNobodysBehalf = AsyncLocalStorage.snapshot();
+  let waiting: Waiting<Asked, Answer>[] = [];
+  let underWay = 0;
+  let isDue = false;
+
+  const send = async (): Promise<void> => {
+    isDue = false;
+    if (waiting.length === 0 || underWay >= atOnce) return;
+    const all = waiting.slice(0, most);
+    waiting = waiting.slice(most);
+    underWay++;
+    try {
+      const answers = await ask(all.map(({ asked }) => asked));
+      for (const [index, { answer }] of all.entries()) answer(answers[index]!);
+    } catch (error) {
+      for (const { fail } of all) fail(error);
     }
-    waiting.add(key);
-    return (await answer).get(key);
+    underWay--;
+    void send();
   };
+
+  return (asked) =>
+    new Promise((answer, fail) => {
+      waiting.push({ asked, answer, fail });
+      if (isDue) return;
+      isDue = true;
+      setImmediate(() => onNobodysBehalf(send));
+    });
 }

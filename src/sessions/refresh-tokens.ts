@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, sha256 } from '../platform/index.ts';
+import { type Clock, Refusal, sha256, together } from '../platform/index.ts';
 import type { CaughtUp } from './caught-up.ts';
 
 /** Somebody was faster, or the use is a retry: by then the engine has looked at everything else in the request. */
@@ -14,10 +14,23 @@ export interface UsedRefreshToken {
   successor: string | undefined;
 }
 
+interface Row {
+  hash: string;
+  payload: AdapterPayload;
+  consumed_at: string | null;
+  successor: string | null;
+}
+
 /** A token that is traded for the next, while the engine works: nothing of it is written yet. */
 interface Trade {
   used?: string;
-  next?: { hash: string; payload: string; expiresAt: Date };
+  next?: Next;
+}
+
+interface Next {
+  hash: string;
+  payload: string;
+  expiresAt: Date;
 }
 
 const none = async () => undefined;
@@ -35,15 +48,17 @@ export function createRefreshTokens(deps: {
   const { db, clock, refreshReplaySeconds, caughtUp } = deps;
   const trades = new AsyncLocalStorage<Trade>();
 
-  const find = async (id: string) => {
-    const [row] = await db.query<{ payload: AdapterPayload; consumed_at: string | null; successor: string | null }>(
-      `select t.payload, t.consumed_at, t.successor from refresh_token t join authorization_grant g on g.id = t.grant_id
-         where t.hash = $1 and g.ended_at is null`,
-      [sha256(id)],
+  const findAll = together(async (hashes: string[]) => {
+    const rows = await db.query<Row>(
+      `select t.hash, t.payload, t.consumed_at, t.successor
+         from refresh_token t join authorization_grant g on g.id = t.grant_id
+         where t.hash = any($1::text[]) and g.ended_at is null`,
+      [hashes],
       'refresh-token-find',
     );
-    return row;
-  };
+    return hashes.map((hash) => rows.find((row) => row.hash === hash));
+  });
+  const find = (id: string) => findAll(sha256(id));
   const isRetry = (usedAt: string): boolean =>
     clock.now().getTime() - new Date(usedAt).getTime() < refreshReplaySeconds * 1000;
 
@@ -112,22 +127,34 @@ export function createRefreshTokens(deps: {
     findByUserCode: none,
   };
 
-  /** The use of the one and the birth of the other, in one statement. */
-  const write = async ({ used, next }: Trade): Promise<void> => {
-    const { hash, payload, expiresAt } = next!;
-    const rows = await db.query(
-      `with used as (
-         update refresh_token t set consumed_at = $2, successor = $3 from authorization_grant g
-           where t.hash = $1 and t.consumed_at is null and g.id = t.grant_id and g.ended_at is null returning t.grant_id),
+  /** The use of each and the birth of its successor, in one statement. @returns whether it is so */
+  const writeAll = async (trades: readonly Required<Trade>[]): Promise<boolean[]> => {
+    const rows = await db.query<{ hash: string }>(
+      `with asked as (
+         select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as a (used, hash, payload, expires_at)),
+       used as (
+         update refresh_token t set consumed_at = $5, successor = a.hash from asked a, authorization_grant g
+           where t.hash = a.used and t.consumed_at is null and g.id = t.grant_id and g.ended_at is null
+           returning t.grant_id, a.hash, a.payload, a.expires_at),
        longer as (
-         update authorization_grant g set expires_at = $5 from used
-           where g.id = used.grant_id and g.ended_at is null and g.expires_at < $5)
-       insert into refresh_token (hash, grant_id, payload, expires_at) select $3, grant_id, $4, $5 from used returning 1`,
-      [used, clock.now(), hash, payload, expiresAt],
+         update authorization_grant g set expires_at = u.until
+           from (select grant_id, max(expires_at) as until from used group by grant_id) u
+           where g.id = u.grant_id and g.ended_at is null and g.expires_at < u.until)
+       insert into refresh_token (hash, grant_id, payload, expires_at)
+         select hash, grant_id, payload::json, expires_at from used returning hash`,
+      [
+        trades.map(({ used }) => used),
+        trades.map(({ next }) => next.hash),
+        trades.map(({ next }) => next.payload),
+        trades.map(({ next }) => next.expiresAt),
+        clock.now(),
+      ],
       'refresh-token-trade',
     );
-    if (rows.length === 0) throw new RefreshTokenUsed('refresh token already used');
+    const written = new Set(rows.map(({ hash }) => hash));
+    return trades.map(({ next }) => written.has(next.hash));
   };
+  const write = sharing(writeAll);
 
   return {
     adapter,
@@ -147,7 +174,20 @@ export function createRefreshTokens(deps: {
       if (!trade.used) return;
       if (!trade.next) throw new Error('a refresh token was used and not traded');
       await before(trade.next.hash);
-      await write(trade);
+      if (!(await write(trade as Required<Trade>))) throw new RefreshTokenUsed('refresh token already used');
     },
   };
+}
+
+/** Written together, unless that fails of one of them: then each by itself, so that no other fails with it. */
+function sharing<Asked>(write: (all: readonly Asked[]) => Promise<boolean[]>): (one: Asked) => Promise<boolean> {
+  const all = together(async (asked: Asked[]) =>
+    write(asked)
+      .catch((error: unknown) => {
+        if (asked.length === 1 || error instanceof Refusal) throw error;
+        return undefined;
+      })
+      .then((answers) => answers ?? asked.map(() => undefined)),
+  );
+  return async (one) => (await all(one)) ?? (await write([one]))[0]!;
 }

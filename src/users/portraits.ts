@@ -60,14 +60,15 @@ const fromRow = (row: Row): Portrait => ({
  * that are asked about at once.
  */
 export function createPortraits({ db }: { db: Pick<Db, 'query'> }): (id: string) => Promise<Portrait | undefined> {
-  const read = together<Portrait>(async (ids) => {
+  const read = together(async (ids: string[]) => {
     const rows = await db.query<Row>(
       `select id, name, given_name, family_name, email, email_verified_at, locale, profile, attributes, settings, updated_at
        from user_account where id = any($1::uuid[])`,
       [ids],
       'portraits',
     );
-    return new Map(rows.map((row) => [row.id, fromRow(row)]));
+    const portraits = new Map(rows.map((row) => [row.id, fromRow(row)]));
+    return ids.map((id) => portraits.get(id));
   });
   return async (id) => (isId(id) ? read(id.toLowerCase()) : undefined);
 }
