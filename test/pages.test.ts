@@ -4,7 +4,7 @@ import { createChallenge, verifySolution } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { registerPage } from '../src/signin/pages.ts';
+import { registerPage } from '../src/signin/pages/register.ts';
 import { browserOrSkip } from './support/browser.ts';
 import { exhibits, type Gallery, letters, serveGallery } from './support/gallery.ts';
 
@@ -224,7 +224,7 @@ describe.skipIf(!browser)('the proof of work', () => {
       expiresAt: new Date(Date.now() + 600_000),
       hmacSignatureSecret: secret,
     });
-    const model = registerPage({ uid: 'u', minLength: 8, captcha: { provider: 'altcha', challenge } });
+    const model = registerPage({ uid: 'u', minLength: 8, captcha: { provider: 'altcha', field: 'altcha', challenge } });
     const own = await serveGallery({ name: 'Acme' }, { work: model });
     const page = await browser!.newPage();
     let posted: URLSearchParams | undefined;

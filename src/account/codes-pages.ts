@@ -1,17 +1,10 @@
 import type { CodeKind } from '../credentials/index.ts';
+import { codeField, focused } from '../platform/fields.ts';
 import { createForm, type FieldSpec, type Problem, type Typed } from '../platform/form.ts';
 import { ownPage } from './own-pages.ts';
 
 const at = (kind: CodeKind) => `/account/security/${kind}`;
 
-const code: FieldSpec = {
-  name: 'code',
-  type: 'code',
-  autocomplete: 'one-time-code',
-  required: true,
-  autofocus: true,
-  maxlength: 12,
-};
 const number: FieldSpec = {
   name: 'phone_number',
   type: 'tel',
@@ -46,7 +39,7 @@ export function codesConfirmPage(input: { kind: CodeKind; destination: string; m
     destination,
     minutes,
     back: at(kind),
-    form: createForm(`${at(kind)}/confirm`, [code], problem ? { problems: [problem] } : {}),
+    form: createForm(`${at(kind)}/confirm`, [focused(codeField)], problem ? { problems: [problem] } : {}),
   };
 }
 

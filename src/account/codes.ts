@@ -1,8 +1,8 @@
 import type { CodeKind } from '../credentials/index.ts';
-import { readForm } from '../platform/http/index.ts';
+import { goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { codesConfirmPage, codesSetupPage } from './codes-pages.ts';
-import { asSelf, goTo, whenceOf } from './own.ts';
+import { asSelf, whenceOf } from './own.ts';
 import { codesPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';

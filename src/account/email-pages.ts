@@ -1,3 +1,4 @@
+import { codeField, focused } from '../platform/fields.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import { ownPage } from './own-pages.ts';
 
@@ -12,14 +13,6 @@ const address: FieldSpec = {
   required: true,
   autofocus: true,
   maxlength: 254,
-};
-const code: FieldSpec = {
-  name: 'code',
-  type: 'code',
-  autocomplete: 'one-time-code',
-  required: true,
-  autofocus: true,
-  maxlength: 12,
 };
 
 /** Another address. POST /account/email {email} */
@@ -41,7 +34,7 @@ export function emailCodePage(input: Typed & { address: string; minutes: number 
     address: input.address,
     minutes: input.minutes,
     other: home,
-    form: createForm(confirm, [code], input),
+    form: createForm(confirm, [focused(codeField)], input),
   };
 }
 

@@ -1,9 +1,9 @@
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { emailCodePage, emailLinkPage, emailPage, emailUndoPage } from './email-pages.ts';
-import { asSelf, goTo } from './own.ts';
+import { asSelf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
-import { textOf } from './request.ts';
+import { isDeadLink, textOf } from './request.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';
 
 const home = '/account/email';
@@ -18,7 +18,7 @@ const problemOf = (error: unknown): string => {
 /** Why the link of the letter does nothing here. */
 const stateOf = (error: unknown): 'elsewhere' | 'expired' => {
   if (error instanceof Refusal && error.code === 'email.link_elsewhere') return 'elsewhere';
-  if (error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code)) return 'expired';
+  if (isDeadLink(error)) return 'expired';
   throw error;
 };
 

@@ -1,10 +1,10 @@
 import type { Outcome } from '../federation/index.ts';
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { linkedPage } from './linked-page.ts';
-import { asSelf, doneOf, goTo, whenceOf } from './own.ts';
+import { asSelf, doneOf, type OwnWork, orSay, whenceOf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
-import { textOf } from './request.ts';
+import { idOf, textOf } from './request.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';
 
 const home = '/account/linked';
@@ -45,20 +45,8 @@ export function createLinkedPages(ports: AccountPorts, guard: SignedInGuard) {
     );
   };
 
-  /** Does it; a refusal of the provider or of the rules is said on the page. */
-  const orSay = (work: (ctx: AppContext, self: SignedIn) => Promise<void>, options?: typeof fresh) =>
-    asSelf(
-      guard,
-      async (ctx, self) => {
-        try {
-          await work(ctx, self);
-        } catch (error) {
-          if (!(error instanceof Refusal) || !error.code.startsWith('federation.')) throw error;
-          await show(ctx, self, error);
-        }
-      },
-      options,
-    );
+  /** A refusal of the provider or of the rules is said on the page. */
+  const change = (work: OwnWork, options?: typeof fresh) => asSelf(guard, orSay('federation', show, work), options);
 
   const link = async (ctx: AppContext, { user }: SignedIn, outcome: Outcome) => {
     const { provider, arrival } = outcome;
@@ -70,22 +58,21 @@ export function createLinkedPages(ports: AccountPorts, guard: SignedInGuard) {
   return {
     show: asSelf(guard, (ctx, self) => show(ctx, self), fresh),
 
-    connect: orSay(async (ctx, self) => {
+    connect: change(async (ctx, self) => {
       const wishes = { prompt: 'select_account', uiLocales: present.locale(ctx) };
       goTo(ctx, (await federation.begin(textOf(readForm(ctx).provider), purposeOf(self), wishes)).href);
     }, fresh),
 
     /** Back from the provider: a GET, and yet it links, since only who was sent off from here has this state, once. */
-    back: orSay(async (ctx, self) => {
+    back: change(async (ctx, self) => {
       const outcome = await federation.arrive(textOf(ctx.query.state), purposeOf(self));
       if (!outcome) throw new Refusal('federation.over', { kind: 'invalid' });
       await link(ctx, self, outcome);
       goTo(ctx, `${home}?done=linked`);
     }),
 
-    remove: orSay(async (ctx, { user, session }) => {
-      const { id = '' } = (ctx as unknown as { params: { id?: string } }).params;
-      await federation.unlink(user, id, whenceOf(ctx, present.locale(ctx)), session.uid);
+    remove: change(async (ctx, { user, session }) => {
+      await federation.unlink(user, idOf(ctx), whenceOf(ctx, present.locale(ctx)), session.uid);
       goTo(ctx, `${home}?done=unlinked`);
     }, fresh),
   };

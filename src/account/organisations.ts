@@ -1,8 +1,8 @@
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { emailKey, type Invitation } from '../users/index.ts';
 import { invitationPage, organisationsPage } from './organisation-pages.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
 import type { SignedInGuard } from './signed-in.ts';

@@ -1,5 +1,6 @@
 import type { CodeKind } from '../credentials/index.ts';
-import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
+import { codeField } from '../platform/fields.ts';
+import { createForm, type Typed } from '../platform/form.ts';
 import { inGroups, type QrCode, qrCode } from '../platform/qr.ts';
 import type { Page } from '../platform/views.ts';
 
@@ -74,8 +75,6 @@ export function securityPage(input: {
   return { ...ownPage('security', 'security', input), ...input, hasCodes };
 }
 
-const code: FieldSpec = { name: 'code', type: 'code', autocomplete: 'one-time-code', required: true, maxlength: 12 };
-
 /** POST /account/security/totp {setup, code} */
 export function totpPage(input: Typed & { setup: { token: string; secret: string; uri: string } }) {
   const { setup } = input;
@@ -88,7 +87,7 @@ export function totpPage(input: Typed & { setup: { token: string; secret: string
     ...ownPage('totp', 'security'),
     languageUrl: '/account/security/totp',
     setup: shown,
-    form: createForm('/account/security/totp', [code], input),
+    form: createForm('/account/security/totp', [codeField], input),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { AppContext } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';
 
 /** What the sections share: who is here, where from, and the way back to the page after a change. */
@@ -37,19 +38,28 @@ export const doneOf = (ctx: AppContext): string | undefined => {
   return done && said.has(done) ? done : undefined;
 };
 
-/** 303, so that reloading sends nothing twice. */
-export function goTo(ctx: AppContext, path: string): void {
-  ctx.redirect(path);
-  ctx.status = 303;
-}
+/** What a section does for whoever is signed in. */
+export type OwnWork = (ctx: AppContext, self: SignedIn) => Promise<void>;
+
+/**
+ * Does it, or says on the page why not.
+ * @param room whose refusals these are, as their codes begin; any other error is thrown on
+ * @param say shows the page with the refusal
+ */
+export const orSay =
+  (room: string, say: (ctx: AppContext, self: SignedIn, refusal: Refusal) => Promise<void>, work: OwnWork): OwnWork =>
+  async (ctx, self) => {
+    try {
+      await work(ctx, self);
+    } catch (error) {
+      if (!(error instanceof Refusal) || !error.code.startsWith(`${room}.`)) throw error;
+      await say(ctx, self, error);
+    }
+  };
 
 /** A page or change for whoever is signed in. */
 export const asSelf =
-  (
-    guard: SignedInGuard,
-    work: (ctx: AppContext, self: SignedIn) => Promise<void>,
-    options?: { fresh?: boolean; back?: string },
-  ) =>
+  (guard: SignedInGuard, work: OwnWork, options?: { fresh?: boolean; back?: string }) =>
   async (ctx: AppContext): Promise<void> => {
     const self = await guard.demand(ctx, options);
     if (self) await work(ctx, self);

@@ -1,31 +1,12 @@
 import type { CaptchaChallenge, LinkAsks } from '../credentials/index.ts';
+import { currentPasswordField, emailField, focused, newPasswordField } from '../platform/fields.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
 import { ownPage } from './own-pages.ts';
 
 /** What people see when they come by a link or on their own, with no sign-in under way. */
 
-const email: FieldSpec = { name: 'email', type: 'email', autocomplete: 'username', required: true, maxlength: 254 };
-
-const fresh = (name: string, min: number): FieldSpec => ({
-  name,
-  type: 'password',
-  label: 'label.new_password',
-  hint: 'hint.password',
-  hintParams: { min },
-  autocomplete: 'new-password',
-  required: true,
-  maxlength: 1024,
-});
-
-const current: FieldSpec = {
-  name: 'current',
-  type: 'password',
-  label: 'label.password',
-  autocomplete: 'current-password',
-  required: true,
-  maxlength: 1024,
-};
+const newPassword = (minLength: number) => newPasswordField(minLength, 'label.new_password');
 
 const withToken = (path: string, token: string) => `${path}?token=${encodeURIComponent(token)}`;
 
@@ -66,9 +47,13 @@ export function verifyConfirmPage(
     next: input.next,
     resume: input.resume,
     asks,
-    form: createForm(path, [...(known ? [email] : []), ...(asks === 'password' ? [current] : [])], own),
+    form: createForm(
+      path,
+      [...(known ? [emailField] : []), ...(asks === 'password' ? [currentPasswordField('current')] : [])],
+      own,
+    ),
     /** In place of the first one, or beside it. */
-    fresh: createForm(path, asks === 'nothing' ? [] : [fresh('password', input.min ?? 8)], other),
+    fresh: createForm(path, asks === 'nothing' ? [] : [newPassword(input.min ?? 8)], other),
   };
 }
 
@@ -95,7 +80,7 @@ export function resetPage(
     next: input.next,
     resume: input.resume,
     forgot: '/account/forgot',
-    form: createForm('/account/reset', [{ ...fresh('password', input.minLength), autofocus: true }], input),
+    form: createForm('/account/reset', [focused(newPassword(input.minLength))], input),
   };
 }
 
@@ -105,7 +90,7 @@ export function forgotPage(input: Typed & { captcha?: CaptchaChallenge | undefin
     ...page('forgot'),
     captcha: input.captcha,
     scripts: input.captcha?.provider === 'altcha' ? ['pow.js'] : [],
-    form: createForm('/account/forgot', [{ ...email, autofocus: true }], input),
+    form: createForm('/account/forgot', [focused(emailField)], input),
   };
 }
 
@@ -126,9 +111,9 @@ export function sentPage(input: { address?: string; what: 'reset' | 'verify'; mi
  */
 export function passwordPage(input: Typed & { minLength: number; identifier?: string | undefined }) {
   const fields: FieldSpec[] = [
-    ...(input.identifier ? [] : [email]),
-    { ...current, label: 'label.current_password' },
-    fresh('password', input.minLength),
+    ...(input.identifier ? [] : [emailField]),
+    currentPasswordField('current', 'label.current_password'),
+    newPassword(input.minLength),
   ];
   return {
     ...(input.identifier ? ownPage('password', 'security') : page('password')),

@@ -1,11 +1,11 @@
 import { userHandleOf } from '../credentials/index.ts';
-import { type AppContext, readForm } from '../platform/http/index.ts';
+import { type AppContext, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import type { User } from '../users/index.ts';
-import { asSelf, goTo, whenceOf } from './own.ts';
+import { asSelf, type OwnWork, orSay, whenceOf } from './own.ts';
 import { passkeysPage } from './passkey-pages.ts';
 import type { AccountPorts } from './ports.ts';
-import { textOf } from './request.ts';
+import { idOf, textOf } from './request.ts';
 import type { SignedIn, SignedInGuard } from './signed-in.ts';
 
 const home = '/account/passkeys';
@@ -38,21 +38,15 @@ export function createPasskeyPages(ports: AccountPorts, guard: SignedInGuard) {
   };
 
   /** Does it and comes back to the page; a refusal is said there. */
-  const change = (done: (typeof said)[number], work: (ctx: AppContext, self: SignedIn) => Promise<void>) =>
-    asSelf(
-      guard,
-      async (ctx, self) => {
-        try {
-          await work(ctx, self);
-        } catch (error) {
-          if (!(error instanceof Refusal) || !error.code.startsWith('passkey.')) throw error;
-          const problem = { code: error.code, params: error.details as { max?: number } };
-          return show(ctx, self.user, { problem, refusedId: idOf(ctx) }, 422);
-        }
-        goTo(ctx, `${home}?done=${done}`);
-      },
-      fresh,
-    );
+  const change = (done: (typeof said)[number], work: OwnWork) => {
+    const doIt: OwnWork = async (ctx, self) => {
+      await work(ctx, self);
+      goTo(ctx, `${home}?done=${done}`);
+    };
+    const say = (ctx: AppContext, { user }: SignedIn, { code, details }: Refusal) =>
+      show(ctx, user, { problem: { code, params: details as { max?: number } }, refusedId: idOf(ctx) }, 422);
+    return asSelf(guard, orSay('passkey', say, doIt), fresh);
+  };
 
   return {
     show: asSelf(
@@ -95,5 +89,3 @@ export function createPasskeyPages(ports: AccountPorts, guard: SignedInGuard) {
     ),
   };
 }
-
-const idOf = (ctx: AppContext): string => (ctx as unknown as { params: { id?: string } }).params.id ?? '';

@@ -1,5 +1,5 @@
 import type { Problem } from '../platform/form.ts';
-import { type AppContext, type Form, readForm, uploadOf } from '../platform/http/index.ts';
+import { type AppContext, type Form, goTo, readForm, uploadOf } from '../platform/http/index.ts';
 import { type Budget, Refusal } from '../platform/index.ts';
 import {
   fieldProblems,
@@ -12,7 +12,7 @@ import {
   typedValues,
   type User,
 } from '../users/index.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf, orSay } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { profileFields, profilePage, profileValues } from './profile-page.ts';
 import type { SignedInGuard } from './signed-in.ts';
@@ -79,18 +79,17 @@ export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
 
     setPicture: asSelf(
       guard,
-      async (ctx, self) => {
-        const upload = uploadOf(ctx, 'picture');
-        try {
+      orSay(
+        'picture',
+        (ctx, { user }, { code }) => page(ctx, user, { pictureProblem: { code } }, 422),
+        async (ctx, self) => {
+          const upload = uploadOf(ctx, 'picture');
           if (!upload) throw new Refusal('picture.missing', { kind: 'invalid' });
           await limits.demand(uploads, self.user.id);
           await pictures.set(self.user.id, upload, byPerson(ctx, self));
           goTo(ctx, `${home}?done=picture_saved`);
-        } catch (error) {
-          if (!(error instanceof Refusal) || !error.code.startsWith('picture.')) throw error;
-          page(ctx, self.user, { pictureProblem: { code: error.code } }, 422);
-        }
-      },
+        },
+      ),
       { back: home },
     ),
 
@@ -99,7 +98,7 @@ export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
       guard,
       async (ctx, { user }) => {
         const params = { megabytes: Math.floor(settings.pictures.maxBytes / 1_000_000) };
-        page(ctx, user, { pictureProblem: { code: 'picture.too_large', params } }, 413);
+        await page(ctx, user, { pictureProblem: { code: 'picture.too_large', params } }, 413);
       },
       { back: home },
     ),

@@ -1,3 +1,6 @@
+import type { AppContext } from '../platform/http/index.ts';
+import { Refusal } from '../platform/index.ts';
+
 /** The first value of a parameter, bounded. */
 export const textOf = (value: string | string[] | undefined): string => ([value].flat()[0] ?? '').slice(0, 1024).trim();
 
@@ -7,3 +10,10 @@ export const textOf = (value: string | string[] | undefined): string => ([value]
  */
 export const resumePath = (uid: string | undefined): string | undefined =>
   uid && /^[\w-]{10,64}$/.test(uid) ? `/signin/${uid}` : undefined;
+
+/** The one that the path names. */
+export const idOf = (ctx: AppContext): string => (ctx as unknown as { params: { id?: string } }).params.id ?? '';
+
+/** The link of a letter that is no good any more: used, too old, or none of ours. */
+export const isDeadLink = (error: unknown): boolean =>
+  error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);

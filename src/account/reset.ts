@@ -3,7 +3,7 @@ import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { forgotPage, resetPage, sentPage } from './pages.ts';
 import type { AccountPorts } from './ports.ts';
-import { resumePath, textOf } from './request.ts';
+import { isDeadLink, resumePath, textOf } from './request.ts';
 
 /** A new password by letter, with no sign-in under way: also the link of an invitation. */
 export function createResetPages({ resets, captcha, policy, present, settings }: AccountPorts) {
@@ -17,8 +17,6 @@ export function createResetPages({ resets, captcha, policy, present, settings }:
   };
   const dead = (ctx: AppContext) =>
     present.page(ctx, resetPage({ token: '', minLength, state: 'expired' }), { status: 400 });
-  const isDead = (error: unknown) =>
-    error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);
 
   return {
     showForgot: (ctx: AppContext) => forgotten(ctx),
@@ -44,7 +42,7 @@ export function createResetPages({ resets, captcha, policy, present, settings }:
         const resume = textOf(ctx.query.resume);
         present.page(ctx, resetPage({ token, minLength, identifier: email, ...(resume ? { resume } : {}) }));
       } catch (error) {
-        if (!isDead(error)) throw error;
+        if (!isDeadLink(error)) throw error;
         dead(ctx);
       }
     },
@@ -62,7 +60,7 @@ export function createResetPages({ resets, captcha, policy, present, settings }:
         const next = resumePath(form.resume);
         present.page(ctx, resetPage({ token: '', minLength, state: 'done', ...(next ? { next } : {}) }));
       } catch (error) {
-        if (isDead(error)) return dead(ctx);
+        if (isDeadLink(error)) return dead(ctx);
         if (!(error instanceof Refusal) || !error.code.startsWith('password.')) throw error;
         const { minimum: min, maximum: max } = policy.lengths();
         const { email } = await resets.peek({ link: token });

@@ -1,6 +1,6 @@
-import { readForm } from '../platform/http/index.ts';
+import { goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
-import { asSelf, doneOf, goTo, whenceOf } from './own.ts';
+import { asSelf, doneOf, whenceOf } from './own.ts';
 import { codesPage, securityPage, totpPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';

@@ -1,7 +1,8 @@
+import { asToldToOwner } from '../events/index.ts';
 import { describeAgent } from '../platform/agent.ts';
-import { readForm } from '../platform/http/index.ts';
+import { goTo, readForm } from '../platform/http/index.ts';
 import { isId } from '../platform/index.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf } from './own.ts';
 import { activityPage, applicationsPage, overviewPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
@@ -81,7 +82,7 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
         limit: pageSize + 1,
         ...(isId(before) ? { before } : {}),
       });
-      const shown = rows.slice(0, pageSize);
+      const shown = rows.slice(0, pageSize).map((record) => asToldToOwner(record, user.id));
       present.page(
         ctx,
         activityPage({

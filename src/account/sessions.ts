@@ -1,7 +1,7 @@
 import { describeAgent } from '../platform/agent.ts';
-import { readForm } from '../platform/http/index.ts';
+import { goTo, readForm } from '../platform/http/index.ts';
 import { sha256 } from '../platform/index.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf } from './own.ts';
 import { sessionsPage } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { accountClientId, type SignedInGuard } from './signed-in.ts';

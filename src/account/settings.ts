@@ -1,4 +1,4 @@
-import { type Form, readForm } from '../platform/http/index.ts';
+import { type Form, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import {
   applyPreferences,
@@ -8,7 +8,7 @@ import {
   type User,
   withholdableClaims,
 } from '../users/index.ts';
-import { asSelf, byPerson, doneOf, goTo } from './own.ts';
+import { asSelf, byPerson, doneOf } from './own.ts';
 import type { AccountPorts } from './ports.ts';
 import { settingsPage } from './settings-page.ts';
 import type { SignedInGuard } from './signed-in.ts';

@@ -2,7 +2,7 @@ import type { Provider } from 'oidc-provider';
 import type { ClientMetadata } from '../clients/index.ts';
 import { freshSeconds } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
-import type { AppContext } from '../platform/http/index.ts';
+import { type AppContext, goTo } from '../platform/http/index.ts';
 import type { Clock } from '../platform/index.ts';
 import type { User, Users } from '../users/index.ts';
 
@@ -73,8 +73,7 @@ export function createSignedInGuard(deps: {
       ...(register ? { prompt: 'create' } : {}),
       ...(maxAge === undefined ? {} : { max_age: String(maxAge) }),
     });
-    ctx.redirect(`/authorize?${query}`);
-    ctx.status = 303;
+    goTo(ctx, `/authorize?${query}`);
   };
 
   return {
@@ -92,8 +91,7 @@ export function createSignedInGuard(deps: {
       const state = [ctx.query.state].flat()[0] ?? '';
       // Whoever turned back has not signed in: the front page, not the same question again.
       const to = ctx.query.error === undefined ? '/account' : '/';
-      ctx.redirect(ctx.query.error === undefined && isOwnPath(state) ? state : to);
-      ctx.status = 303;
+      goTo(ctx, ctx.query.error === undefined && isOwnPath(state) ? state : to);
     },
   };
 }

@@ -4,10 +4,7 @@ import { type AppContext, readForm } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { sentPage, verifyConfirmPage } from './pages.ts';
 import type { AccountPorts } from './ports.ts';
-import { resumePath, textOf } from './request.ts';
-
-const isDeadLink = (error: unknown): boolean =>
-  error instanceof Refusal && ['proof.link_refused', 'proof.spent'].includes(error.code);
+import { isDeadLink, resumePath, textOf } from './request.ts';
 
 /** What a form here can mend. */
 const isOfForm = (error: unknown): error is Refusal => error instanceof Refusal && error.code.startsWith('password.');

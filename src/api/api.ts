@@ -19,9 +19,12 @@ import { groupRoutes } from './routes/groups.ts';
 import { historyRoutes } from './routes/history.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { membershipRoutes } from './routes/memberships.ts';
-import { organisationPeopleRoutes } from './routes/organisation-people.ts';
+import { organisationDomainRoutes } from './routes/organisation-domains.ts';
+import { organisationInvitationRoutes } from './routes/organisation-invitations.ts';
+import { organisationMemberRoutes } from './routes/organisation-members.ts';
 import { organisationRoutes } from './routes/organisations.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { personStateRoutes } from './routes/person-states.ts';
 import { roleRoutes } from './routes/roles.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { settingsRoutes } from './routes/settings.ts';
@@ -45,6 +48,7 @@ export function createApi(ports: ApiPorts): Api {
   const idempotency = createIdempotency(ports);
   const routes: Route[] = [
     peopleRoutes,
+    personStateRoutes,
     administratorRoutes,
     identityRoutes,
     settingsRoutes,
@@ -59,7 +63,9 @@ export function createApi(ports: ApiPorts): Api {
     groupRoutes,
     roleRoutes,
     organisationRoutes,
-    organisationPeopleRoutes,
+    organisationMemberRoutes,
+    organisationInvitationRoutes,
+    organisationDomainRoutes,
     fieldRoutes,
   ].flatMap((routesOf) => routesOf(ports));
   ports.tasks.register(bulkKind, bulkTask(ports));

@@ -7,7 +7,7 @@ import type { By, UserFilter } from '../users/index.ts';
 import type { Scope } from './bearer.ts';
 import type { ApiPorts } from './ports.ts';
 import { asOf, checkAttributes } from './routes/attributes.ts';
-import { demandMayStop, demandMayTouch } from './routes/people.ts';
+import { demandMayStop, demandMayTouch } from './routes/person-guards.ts';
 import { id, text } from './schemas.ts';
 
 /** What can be done to many people at once. */

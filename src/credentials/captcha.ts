@@ -1,3 +1,4 @@
+import type { Settings } from '../platform/config/index.ts';
 import { addressKey, type Budget, type Clock, type Limits, Refusal, type Vault } from '../platform/index.ts';
 import { createAltcha } from './captcha-altcha.ts';
 import type { CaptchaProvider } from './captcha-provider.ts';
@@ -26,6 +27,20 @@ export interface CaptchaSettings {
   fromAddress?: Partial<Record<CaptchaKind, number>>;
   /** From so many from everywhere on, everybody is asked. */
   fromEverywhere?: Partial<Record<CaptchaKind, number>>;
+}
+
+/** As the operator sets it. */
+export function captchaSettings({ captcha, limits }: Pick<Settings, 'captcha' | 'limits'>): CaptchaSettings {
+  const { provider, when, siteKey, secret } = captcha;
+  if (provider === 'none') return { when: 'never' };
+  return {
+    provider,
+    when,
+    ...(siteKey ? { siteKey } : {}),
+    ...(secret ? { secret } : {}),
+    fromEverywhere: { registration: limits.registrationsSuspicious.points },
+    window: limits.registrationsSuspicious.window,
+  };
 }
 
 export interface Captcha extends CaptchaProvider {

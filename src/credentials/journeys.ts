@@ -8,6 +8,7 @@ import type { Attempts } from './attempts.ts';
 import type { Budgets } from './budgets.ts';
 import type { Captcha } from './captcha.ts';
 import type { Factors } from './factors.ts';
+import type { Links } from './links.ts';
 import type { Passwords } from './passwords.ts';
 import type { PasswordContext, PasswordPolicy } from './policy.ts';
 import type { Proof, ProofPurpose, Proofs } from './proofs.ts';
@@ -17,20 +18,6 @@ import type { RememberedDevices } from './remembered-devices.ts';
 
 /** Who does it, why and from where. */
 export type By = Omit<Change, 'at'>;
-
-/** Where the links of letters lead. `resume` is whatever the door wants back: the sign-in that was interrupted. */
-export interface Links {
-  verify(token: string, resume?: string): string;
-  reset(token: string, resume?: string): string;
-  invitation(token: string): string;
-  signIn(): string;
-  register(): string;
-  forgot(): string;
-  notMe(token: string): string;
-  changeEmail(token: string): string;
-  undoEmail(token: string): string;
-  recovery(token: string): string;
-}
 
 /** The browser and the person at the other end, as far as letters and the journal need them. */
 export interface Asker {

@@ -6,7 +6,7 @@ import { type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } f
 import type { Sessions } from '../sessions/index.ts';
 import { type User, type Users, wants } from '../users/index.ts';
 import { type Budgets, countMessage } from './budgets.ts';
-import type { Links } from './journeys.ts';
+import type { Links } from './links.ts';
 import type { Passwords } from './passwords.ts';
 import type { Proofs } from './proofs.ts';
 import type { RecoveryCodes } from './recovery-codes.ts';

@@ -8,4 +8,5 @@ export type { Actor, Catalogue, Event, EventType } from './catalogue.ts';
 export { createEventLog } from './event-log.ts';
 export { createEvents, type Events, type Subscriber, type ToldEvent } from './events.ts';
 export type { Backlog, EnqueueOptions, Outbox, ParkedMessage } from './outbox.ts';
+export { asToldToOwner } from './own-history.ts';
 export { type Consume, type ConsumerOptions, createRelay, type Delivery, type Relay, Undeliverable } from './relay.ts';

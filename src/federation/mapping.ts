@@ -1,4 +1,4 @@
-import type { User, UserProfile } from '../users/index.ts';
+import { profileClaims, type User, type UserProfile } from '../users/index.ts';
 import type { Provider } from './definition.ts';
 
 /** What of a person a provider fills in. An address and what is verified of it are no part: linking.ts decides those. */
@@ -13,17 +13,6 @@ export interface Mapped {
 }
 
 const columns = { name: 'name', given_name: 'givenName', family_name: 'familyName', locale: 'locale' } as const;
-const profileClaims = [
-  'middle_name',
-  'nickname',
-  'preferred_username',
-  'profile',
-  'picture',
-  'website',
-  'gender',
-  'birthdate',
-  'zoneinfo',
-] as const satisfies readonly (keyof UserProfile)[];
 const addresses: readonly string[] = ['profile', 'picture', 'website'];
 
 /** Where a value may go: a claim, or `attributes.<custom field>`. */

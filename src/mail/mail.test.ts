@@ -198,7 +198,7 @@ describe('the mail server', () => {
     const transport = createSmtpTransport({ url: `smtp://127.0.0.1:${(await serve()).port}` });
     closing.push(transport.close);
     let fail = true;
-    build({
+    void build({
       async send(letter, signal) {
         headers.push(`${letter.id} ${letter.date.toISOString()}`);
         await transport.send(letter, signal);

@@ -1,3 +1,4 @@
+import { emailField, newPasswordField } from '../platform/fields.ts';
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
 import type { Page } from '../platform/views.ts';
 import { snippets } from './snippets.ts';
@@ -63,16 +64,8 @@ export function organisationPage(input: StepInput) {
 export function administratorPage(input: StepInput & { minLength: number }) {
   return step('administrator', input, [
     { name: 'name', label: 'label.name', autocomplete: 'name', required: true, autofocus: true, maxlength: 200 },
-    { name: 'email', type: 'email', autocomplete: 'username', required: true, maxlength: 254 },
-    {
-      name: 'password',
-      type: 'password',
-      hint: 'hint.password',
-      hintParams: { min: input.minLength },
-      autocomplete: 'new-password',
-      required: true,
-      maxlength: 1024,
-    },
+    emailField,
+    newPasswordField(input.minLength),
   ]);
 }
 

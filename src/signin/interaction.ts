@@ -1,13 +1,12 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrOf, acrValues, freshSeconds, satisfies } from '../credentials/index.ts';
-import type { AppContext, Form } from '../platform/http/index.ts';
-import { readForm } from '../platform/http/index.ts';
+import { type AppContext, type Form, goTo, readForm } from '../platform/http/index.ts';
 import { fieldsLacking, type OrganisationPolicy, type User } from '../users/index.ts';
 import { requestedAcr, stepsUp } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
 import { rememberedCookie } from './device.ts';
 import { mayEnter, next, type Situation, type Step } from './flow.ts';
-import type { ClientShown } from './pages.ts';
+import type { ClientShown } from './pages/frame.ts';
 import type { SigninPorts } from './ports.ts';
 
 /**
@@ -142,7 +141,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       const step = next(await situation());
       await store.save(uid, attempt);
       if (step === 'done') return ports.complete(interaction);
-      redirect(ctx, `/signin/${uid}/${step}`);
+      goTo(ctx, `/signin/${uid}/${step}`);
     },
     restart(keep = {}) {
       // Whoever proves an account next is still asked whether to link it.
@@ -162,7 +161,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       if (result.login && session && session.accountId !== result.login.accountId) await leave(session);
       details.result = 'error' in result ? result : { ...details.lastSubmission, ...result };
       await details.save(resumeSeconds);
-      redirect(ctx, details.returnTo);
+      goTo(ctx, details.returnTo);
     },
     show: (model, options = {}) => present.page(ctx, model, { ...options, uiLocales }),
   };
@@ -233,10 +232,4 @@ async function stillProved(
   const stands = !attempt.upon || living?.accountId === attempt.userId;
   if (stands && attempt.passwordSince === since?.toISOString()) return attempt;
   return { ...freshAttempt(), identifier: attempt.identifier, restarted: true };
-}
-
-/** 303 turns a POST into a GET, so that going back or reloading sends nothing twice. */
-function redirect(ctx: AppContext, to: string): void {
-  ctx.redirect(to);
-  ctx.status = 303;
 }

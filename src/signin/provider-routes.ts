@@ -1,9 +1,9 @@
 import Router from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Federation } from '../federation/index.ts';
-import { type AppContext, type Form, formBody, readForm } from '../platform/http/index.ts';
+import { type AppContext, type Form, formBody, goTo, readForm } from '../platform/http/index.ts';
 import { Refusal, randomToken } from '../platform/index.ts';
-import { donePage } from './pages.ts';
+import { donePage } from './pages/end.ts';
 import type { SigninPorts } from './ports.ts';
 
 /** What an answer may carry; nothing else of it is kept. */
@@ -37,12 +37,12 @@ export function createProviderRoutes(ports: Pick<SigninPorts, 'federation' | 'pr
     const purpose = await federation.answer(ctx.params.provider, parameters);
     if (!purpose) return present.page(ctx, donePage({}), { status: 400 });
     const state = encodeURIComponent(parameters.get('state')!);
-    ctx.redirect(
+    goTo(
+      ctx,
       purpose.kind === 'signin'
         ? `/signin/${purpose.uid}/return?state=${state}`
         : `/account/linked/return?state=${state}`,
     );
-    ctx.status = 303;
   };
 
   router.get('/callback', (ctx) => callback(ctx as unknown as Ctx, firstOf(ctx.query)));
@@ -70,8 +70,7 @@ export function createProviderRoutes(ports: Pick<SigninPorts, 'federation' | 'pr
     const ctx = koa as unknown as Ctx;
     const state = [ctx.query.state].flat()[0] ?? '';
     const back = state ? await sessions.fleeting.take<string>(leftBehind, state) : undefined;
-    ctx.redirect(back ?? '/');
-    ctx.status = 303;
+    goTo(ctx, back ?? '/');
   });
 
   return router;

@@ -5,7 +5,7 @@ import { createAttemptStore } from './attempt.ts';
 import { createComplete } from './complete.ts';
 import type { Step } from './flow.ts';
 import { type Interaction, loadInteraction, type Signin } from './interaction.ts';
-import { donePage, limitedPage } from './pages.ts';
+import { donePage, limitedPage } from './pages/end.ts';
 import type { SigninPorts } from './ports.ts';
 import { createProviderRoutes } from './provider-routes.ts';
 import { createAccountsStep } from './steps/accounts.ts';

@@ -30,7 +30,7 @@ export {
   domainOf,
   type OrganisationDomain,
   type ResolveTxt,
-} from './organisations/domains.ts';
+} from './organisations/domains/record.ts';
 export {
   createOrganisations,
   createResolver,
@@ -106,6 +106,6 @@ export {
 } from './search/index.ts';
 export { createStanding, type Standing } from './standing.ts';
 export { type Change, type Transition, transitions, type UserState, userStates } from './states.ts';
-export { User, UserEntity, type UserProfile } from './user.ts';
+export { profileClaims, User, UserEntity, type UserProfile } from './user.ts';
 export { isUserName, userNameKey } from './user-name.ts';
 export { type By, createUsers, type NewUser, type Users } from './users.ts';

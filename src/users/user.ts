@@ -23,6 +23,22 @@ export interface UserProfile {
   bio?: string;
 }
 
+/**
+ * The claims of the scope `profile` that are texts of it (OpenID Connect Core 1.0, section 5.4). The others, the names, the
+ * locale and when all this was changed, have columns of their own.
+ */
+export const profileClaims = [
+  'middle_name',
+  'nickname',
+  'preferred_username',
+  'profile',
+  'picture',
+  'website',
+  'gender',
+  'birthdate',
+  'zoneinfo',
+] as const satisfies readonly (keyof UserProfile)[];
+
 export const UserEntity = defineEntity({
   name: 'User',
   tableName: 'user_account',

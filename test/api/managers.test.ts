@@ -171,6 +171,19 @@ describe('who manages an organisation', () => {
     expect((await asManager('PUT', `/admin/organisations/${acme}/members/${grace}`, { roles: [] })).status).toBe(200);
   });
 
+  it('is not named to the members in their history, nor from where it was', async () => {
+    const { grace } = stage.ids;
+    const path = `/admin/organisations/${acme}/members/${grace}`;
+    await call('PUT', path, { body: { roles: ['reader'] } });
+    expect((await asManager('PUT', path, { roles: [] })).status).toBe(200);
+    const query = 'audit?type=organisation.member_changed&limit=1';
+    const whole = (await call('GET', `/users/${grace}/${query}`)).body.items[0];
+    expect(whole).toMatchObject({ actor: { id: stage.ids.ada }, ip: expect.any(String) });
+    const token = await stage.signedIn('grace@example.com', 'account.read');
+    const own = (await call('GET', `/users/me/${query}`, { token })).body.items[0];
+    expect(own).toEqual({ ...whole, actor: { kind: whole.actor.kind }, ip: null, user_agent: null, reason: null });
+  });
+
   it('takes nobody in who did not accept, renames nothing, and says not whose word is taken', async () => {
     const { admin } = stage.ids;
     const forced = await asManager('PUT', `/admin/organisations/${acme}/members/${admin}`, { roles: [] });

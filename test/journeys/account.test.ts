@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { describe, expect, it } from 'vitest';
+import { newId } from '../../src/platform/index.ts';
 import type { Page } from '../support/client.ts';
 import { OTHER_PASSWORD, PASSWORD } from '../support/flows.ts';
 import { discover, signInWith } from '../support/oidc.ts';
@@ -7,7 +8,7 @@ import { bootstrap, CALLBACK, clients, createPerson } from '../support/seeds.ts'
 import { codeNow, codesOn, nextStep, secretOn } from '../support/totp.ts';
 import { setStage } from './stage.ts';
 
-const people = ['home', 'fresh', 'devices', 'apps', 'alarm', 'second', 'lively', 'looks'];
+const people = ['home', 'fresh', 'devices', 'apps', 'alarm', 'second', 'lively', 'told', 'looks'];
 const stage = setStage({
   bootstrap: {
     ...bootstrap,
@@ -183,6 +184,22 @@ describe('the account pages', () => {
     const older = await browser.click(first, 'Older');
     expect(older.status).toBe(200);
     expect(older.url.search).toMatch(/before=/);
+  });
+
+  it('do not tell from where and with what somebody else worked on the account', async () => {
+    const { browser } = await arrive('told');
+    const told = async (kind: string, ip: string) => {
+      await stage.cardea.sql(
+        `insert into audit_event (id, type, at, actor_kind, actor_id, subject, ip, user_agent)
+           select $1, 'user.updated', now(), $2, 'another', id, $3, 'Mozilla/5.0 (X11; CrOS x86_64) Firefox/140.0'
+             from user_account where email = 'told@example.com'`,
+        [newId(), kind, ip],
+      );
+      return (await browser.open(at('/account/activity'))).text;
+    };
+    for (const kind of ['administrator', 'client', 'system', 'user'])
+      expect(await told(kind, '198.51.100.23')).not.toMatch(/198\.51\.100\.23|ChromeOS/);
+    expect(await told('anonymous', '198.51.100.24')).toMatch(/ChromeOS · 198\.51\.100\.24/);
   });
 
   it('forget nothing of the form’s guard', async () => {

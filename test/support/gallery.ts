@@ -18,9 +18,13 @@ import { securityHeaders } from '../../src/platform/http/headers.ts';
 import type { Params } from '../../src/platform/message.ts';
 import { createViews } from '../../src/platform/views.ts';
 import * as setup from '../../src/setup/pages.ts';
-import * as factor from '../../src/signin/factor-pages.ts';
-import * as signin from '../../src/signin/pages.ts';
-import { joinPage, linkPage, providerButtons } from '../../src/signin/provider-pages.ts';
+import * as consent from '../../src/signin/pages/consent.ts';
+import * as end from '../../src/signin/pages/end.ts';
+import * as factor from '../../src/signin/pages/factors.ts';
+import * as identify from '../../src/signin/pages/identify.ts';
+import { joinPage, linkPage, providerButtons } from '../../src/signin/pages/providers.ts';
+import * as register from '../../src/signin/pages/register.ts';
+import * as reset from '../../src/signin/pages/reset.ts';
 import { fieldSchema, fieldSpecs, preferencesOf } from '../../src/users/index.ts';
 
 /** Every hosted page in every state worth looking at: what the tests render, look at and hand to axe. */
@@ -104,7 +108,7 @@ const twoButtons = providerButtons(uid, [
 
 const models: Record<string, { page: string }> = {
   'identifier-providers': {
-    ...signin.identifierPage({
+    ...identify.identifierPage({
       ...base,
       registration: true,
       problems: [{ code: 'federation.unreachable', params: { provider: 'Acme' } }],
@@ -112,11 +116,11 @@ const models: Record<string, { page: string }> = {
     ...buttons,
   },
   'password-linking': {
-    ...signin.passwordPage({ ...base, identifier: email, linking: 'GitHub' }),
+    ...identify.passwordPage({ ...base, identifier: email, linking: 'GitHub' }),
     ...twoButtons,
   },
-  'register-providers': { ...signin.registerPage({ ...base, minLength }), ...twoButtons },
-  'ways-providers': { ...signin.waysPage({ ...base, identifier: email, passkey: false }), ...twoButtons },
+  'register-providers': { ...register.registerPage({ ...base, minLength }), ...twoButtons },
+  'ways-providers': { ...identify.waysPage({ ...base, identifier: email, passkey: false }), ...twoButtons },
   join: joinPage({
     ...base,
     provider: 'GitHub',
@@ -131,47 +135,47 @@ const models: Record<string, { page: string }> = {
     problems: [{ field: 'terms', code: 'terms.not_accepted' }],
   }),
   link: linkPage({ ...base, provider: long, theirs: 'ada', ours: long }),
-  identifier: signin.identifierPage({ ...base, registration: true }),
-  'identifier-home': signin.identifierPage({ uid, registration: false, remember: false }),
-  'identifier-refused': signin.identifierPage({
+  identifier: identify.identifierPage({ ...base, registration: true }),
+  'identifier-home': identify.identifierPage({ uid, registration: false, remember: false }),
+  'identifier-refused': identify.identifierPage({
     ...base,
     registration: true,
     values: { identifier: 'ada@example', remember: 'yes' },
     problems: [{ field: 'identifier', code: 'user.email_malformed' }],
   }),
-  'identifier-passkey-refused': signin.identifierPage({
+  'identifier-passkey-refused': identify.identifierPage({
     ...base,
     registration: true,
     problems: [{ code: 'passkey.unknown' }],
     unknownPasskey: { rpId: 'acme.example', credentialId: 'AAAA' },
   }),
-  passkey: signin.passkeyPage(base),
-  'passkey-refused': signin.passkeyPage({ ...base, problems: [{ code: 'passkey.refused' }] }),
-  'passkey-offer': signin.passkeyOfferPage(base),
-  'passkey-offer-refused': signin.passkeyOfferPage({ ...base, problems: [{ code: 'passkey.kind_refused' }] }),
-  password: signin.passwordPage({ ...base, identifier: email, remember: true }),
-  'password-refused': signin.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
-  'register-custom': signin.registerPage({ ...base, minLength, custom: customFields }),
-  details: signin.detailsPage({ ...base, custom: customFields }),
-  'details-refused': signin.detailsPage({
+  passkey: identify.passkeyPage(base),
+  'passkey-refused': identify.passkeyPage({ ...base, problems: [{ code: 'passkey.refused' }] }),
+  'passkey-offer': identify.passkeyOfferPage(base),
+  'passkey-offer-refused': identify.passkeyOfferPage({ ...base, problems: [{ code: 'passkey.kind_refused' }] }),
+  password: identify.passwordPage({ ...base, identifier: email, remember: true }),
+  'password-refused': identify.passwordPage({ ...base, identifier: long, problems: [{ code: 'credential.wrong' }] }),
+  'register-custom': register.registerPage({ ...base, minLength, custom: customFields }),
+  details: register.detailsPage({ ...base, custom: customFields }),
+  'details-refused': register.detailsPage({
     ...base,
     custom: customFields,
     problems: [{ field: 'attributes-cost_centre', code: 'field.missing' }],
   }),
-  register: signin.registerPage({
+  register: register.registerPage({
     ...base,
     minLength,
     terms: 'https://acme.example/terms',
     privacy: 'https://acme.example/privacy',
   }),
-  'register-full': signin.registerPage({
+  'register-full': register.registerPage({
     ...base,
     minLength,
-    fields: Object.keys(signin.PROFILE_FIELDS).map((name, at) => ({ name, required: at < 2 })),
+    fields: Object.keys(register.PROFILE_FIELDS).map((name, at) => ({ name, required: at < 2 })),
     terms: 'https://acme.example/terms',
-    captcha: { provider: 'altcha', challenge },
+    captcha: { provider: 'altcha', field: 'altcha', challenge },
   }),
-  'register-refused': signin.registerPage({
+  'register-refused': register.registerPage({
     ...base,
     minLength,
     privacy: 'https://acme.example/privacy',
@@ -184,26 +188,26 @@ const models: Record<string, { page: string }> = {
       { code: 'captcha.missing' },
     ],
   }),
-  verify: signin.verifyPage({ ...base, address: email }),
-  'verify-again': signin.verifyPage({
+  verify: register.verifyPage({ ...base, address: email }),
+  'verify-again': register.verifyPage({
     ...base,
     address: long,
     sent: true,
     problems: [{ field: 'code', code: 'proof.spent' }],
   }),
-  forgot: signin.forgotPage({ ...base, captcha: { provider: 'altcha', challenge } }),
-  'forgot-plain': signin.forgotPage({ uid }),
-  'reset-sent': signin.resetSentPage({ ...base, address: email }),
-  reset: signin.resetPage({ ...base, identifier: email, minLength }),
-  'reset-refused': signin.resetPage({
+  forgot: reset.forgotPage({ ...base, captcha: { provider: 'altcha', field: 'altcha', challenge } }),
+  'forgot-plain': reset.forgotPage({ uid }),
+  'reset-sent': reset.resetSentPage({ ...base, address: email }),
+  reset: reset.choosePasswordPage('reset', { ...base, identifier: email, minLength }),
+  'reset-refused': reset.choosePasswordPage('reset', {
     ...base,
     identifier: email,
     minLength: 15,
     problems: [{ field: 'password', code: 'password.breached' }],
   }),
-  'new-password': signin.newPasswordPage({ ...base, identifier: email, minLength }),
-  consent: signin.consentPage({ ...base, account: email, scopes: ['openid', 'profile', 'email', 'offline_access'] }),
-  'consent-full': signin.consentPage({
+  'new-password': reset.choosePasswordPage('new-password', { ...base, identifier: email, minLength }),
+  consent: consent.consentPage({ ...base, account: email, scopes: ['openid', 'profile', 'email', 'offline_access'] }),
+  'consent-full': consent.consentPage({
     uid,
     client: { name: '<Donaudampfschifffahrt & Söhne>', policy: 'https://d.example/p' },
     account: long,
@@ -216,9 +220,9 @@ const models: Record<string, { page: string }> = {
       },
     ],
   }),
-  accounts: signin.accountsPage({ ...base, account: { name: 'Ada Lovelace', email } }),
-  'accounts-plain': signin.accountsPage({ uid, account: { email: long } }),
-  organization: signin.organizationPage({
+  accounts: consent.accountsPage({ ...base, account: { name: 'Ada Lovelace', email } }),
+  'accounts-plain': consent.accountsPage({ uid, account: { email: long } }),
+  organization: consent.organizationPage({
     ...base,
     account: email,
     places: [
@@ -226,11 +230,11 @@ const models: Record<string, { page: string }> = {
       { id: 'b', name: long },
     ],
   }),
-  ways: signin.waysPage({ ...base, identifier: email, passkey: true, support: 'https://acme.example/help' }),
-  'ways-none': signin.waysPage({ uid, identifier: long, passkey: false }),
-  limited: signin.limitedPage({ ...base, retryAfter: 290 }),
-  done: signin.donePage({ client, back: 'https://billing.example/' }),
-  'done-plain': signin.donePage({}),
+  ways: identify.waysPage({ ...base, identifier: email, passkey: true, support: 'https://acme.example/help' }),
+  'ways-none': identify.waysPage({ uid, identifier: long, passkey: false }),
+  limited: end.limitedPage({ ...base, retryAfter: 290 }),
+  done: end.donePage({ client, back: 'https://billing.example/' }),
+  'done-plain': end.donePage({}),
 
   totp: factor.totpPage({ ...base, identifier: email, recovery: true, others: ['passkey', 'sms'], days: 30 }),
   'sent-code-sms': factor.sentCodePage({

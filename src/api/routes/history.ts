@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AuditRecord, EventType } from '../../events/index.ts';
+import { type AuditRecord, asToldToOwner, type EventType } from '../../events/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Caller } from '../bearer.ts';
 import { createCursors } from '../cursors.ts';
@@ -35,15 +35,6 @@ const show = (record: AuditRecord) => ({
   data: (record.data ?? null) as z.core.util.JSONType,
 });
 
-/** Whoever looks after accounts is not told to their owners by name, nor where they sit, nor why they did it. */
-const showOwn = (record: AuditRecord, self: string) => {
-  const { actor, ...rest } = show(record);
-  const isOther = ['administrator', 'client', 'system'].includes(actor.kind) && actor.id !== self;
-  return isOther
-    ? { ...rest, actor: { kind: actor.kind }, ip: null, user_agent: null, reason: null }
-    : { ...rest, actor };
-};
-
 const query = z.strictObject({ type: text(100).optional().describe('As signin.succeeded'), ...paging });
 
 /** What happened with an account, from the journal, newest first. */
@@ -78,7 +69,7 @@ export function historyRoutes(ports: ApiPorts): Route[] {
       answer: pageOf(happening),
       refusals: ['cursor.invalid'],
       handle: ({ query, caller }) =>
-        read(caller.accountId!, query, caller, (record) => showOwn(record, caller.accountId!)),
+        read(caller.accountId!, query, caller, (record) => show(asToldToOwner(record, caller.accountId!))),
     }),
     route({
       method: 'GET',

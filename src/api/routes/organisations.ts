@@ -5,9 +5,14 @@ import { createCursors } from '../cursors.ts';
 import type { ApiPorts } from '../ports.ts';
 import { type Route, route } from '../route.ts';
 import { byId, id, moment, pageOf, paging, text } from '../schemas.ts';
-import { createOrganisationAccess, demandManagersOwn, forManagers, managerRefusals } from './organisation-access.ts';
-
-const section = 'Organisations';
+import {
+  at,
+  createOrganisationAccess,
+  demandManagersOwn,
+  forManagers,
+  managerRefusals,
+  section,
+} from './organisation-access.ts';
 
 const organisation = z
   .strictObject({
@@ -78,16 +83,16 @@ export function organisationRoutes(ports: ApiPorts): Route[] {
     }),
     route({
       method: 'GET',
-      path: '/admin/organisations/{id}',
+      path: at,
       ...{ ...reads, ...forManagers, summary: 'Read an organisation' },
       params: byId,
       answer: organisation,
       refusals: managerRefusals,
-      handle: async ({ params, caller }) => reply(await access.demand(caller, params.id, 'directory.read')),
+      handle: async ({ params, caller }) => reply(await access.demandMayRead(caller, params.id)),
     }),
     route({
       method: 'PATCH',
-      path: '/admin/organisations/{id}',
+      path: at,
       ...{ ...writes, ...forManagers, summary: 'Change an organisation' },
       details: 'Who manages it changes what people call it and how they sign in, not its name and its providers.',
       params: byId,
@@ -97,7 +102,7 @@ export function organisationRoutes(ports: ApiPorts): Route[] {
       refusals: [...managerRefusals, 'organisation.exists', 'organisation.malformed'],
       handle: ({ params, body: { name, display_name, policy }, by, demandMatch, caller }) =>
         ports.db.transact(async () => {
-          await access.demand(caller, params.id, 'directory.write');
+          await access.demandMayWrite(caller, params.id);
           // Locks it: what it was before is compared with nobody in between.
           const before = await organisations.update(params.id, {}, by);
           demandMatch(before.version);
@@ -107,7 +112,7 @@ export function organisationRoutes(ports: ApiPorts): Route[] {
     }),
     route({
       method: 'DELETE',
-      path: '/admin/organisations/{id}',
+      path: at,
       ...{ ...writes, summary: 'Remove an organisation', dangerous: true },
       details: 'With its members’ belonging to it, its invitations, domains and groups. The people stay.',
       params: byId,

@@ -1,17 +1,9 @@
 import { z } from 'zod';
+import { isTimeZone } from '../../platform/time-zone.ts';
 import type { User, UserProfile } from '../../users/index.ts';
 import { identityStatuses, userStates } from '../../users/index.ts';
 import { etagOf } from '../conditions.ts';
 import { anything, id, moment, shown, text } from '../schemas.ts';
-
-const isTimeZone = (name: string): boolean => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return !/^[+-]/.test(name);
-  } catch {
-    return false;
-  }
-};
 
 const url = () => z.url({ protocol: /^https?$/ }).max(2_000);
 

@@ -1,4 +1,4 @@
-import { accountsPage } from '../pages.ts';
+import { accountsPage } from '../pages/consent.ts';
 import type { SigninPorts } from '../ports.ts';
 import type { StepHandler } from './step.ts';
 

@@ -1,4 +1,4 @@
-import { consentPage } from '../pages.ts';
+import { consentPage } from '../pages/consent.ts';
 import type { MissingConsent, SigninPorts } from '../ports.ts';
 import type { StepHandler } from './step.ts';
 

@@ -8,7 +8,7 @@ import {
   typedValues,
 } from '../../users/index.ts';
 import type { Interaction } from '../interaction.ts';
-import { detailsPage } from '../pages.ts';
+import { detailsPage } from '../pages/register.ts';
 import type { SigninPorts } from '../ports.ts';
 import type { StepHandler } from './step.ts';
 

@@ -1,6 +1,6 @@
 import { captchaOf } from '../captcha.ts';
 import type { Interaction } from '../interaction.ts';
-import { forgotPage } from '../pages.ts';
+import { forgotPage } from '../pages/reset.ts';
 import type { SigninPorts } from '../ports.ts';
 import { asker, problemOf } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';

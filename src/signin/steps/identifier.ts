@@ -1,8 +1,8 @@
 import { isEmail } from '../../users/index.ts';
 import type { Interaction } from '../interaction.ts';
-import { identifierPage } from '../pages.ts';
+import { identifierPage } from '../pages/identify.ts';
+import { providerButtons } from '../pages/providers.ts';
 import type { SigninPorts } from '../ports.ts';
-import { providerButtons } from '../provider-pages.ts';
 import { type StepHandler, typed } from './step.ts';
 
 /** The page as its own step shows it, and others that lead back to it. */

@@ -1,6 +1,6 @@
 import type { Interaction } from '../interaction.ts';
+import { joinPage } from '../pages/providers.ts';
 import type { SigninPorts } from '../ports.ts';
-import { joinPage } from '../provider-pages.ts';
 import type { AskedFields } from './asked-fields.ts';
 import type { Problem } from './problems.ts';
 import type { createProviderStep } from './provider.ts';

@@ -1,5 +1,5 @@
 import type { Interaction } from '../interaction.ts';
-import { linkPage } from '../provider-pages.ts';
+import { linkPage } from '../pages/providers.ts';
 import type { StepHandler } from './step.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Interaction } from '../interaction.ts';
-import { organizationPage } from '../pages.ts';
+import { organizationPage } from '../pages/consent.ts';
 import type { SigninPorts } from '../ports.ts';
 import { type StepHandler, typed } from './step.ts';
 

@@ -1,7 +1,7 @@
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
 import { laterCookie } from '../later.ts';
-import { passkeyOfferPage } from '../pages.ts';
+import { passkeyOfferPage } from '../pages/identify.ts';
 import type { SigninPorts } from '../ports.ts';
 import { passkeyScope } from './passkey.ts';
 import { whence } from './problems.ts';

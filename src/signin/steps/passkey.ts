@@ -1,8 +1,10 @@
+import { goTo } from '../../platform/http/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { Interaction } from '../interaction.ts';
-import { passkeyPage } from '../pages.ts';
+import { passkeyPage } from '../pages/identify.ts';
 import type { SigninPorts } from '../ports.ts';
 import { createRiskCheck } from '../risk.ts';
+import { recordFailure } from './failed.ts';
 import { identifierModel } from './identifier.ts';
 import type { StepHandler } from './step.ts';
 
@@ -15,7 +17,7 @@ export const passkeyScope = ({ uid }: Pick<Interaction, 'uid'>): string => `sign
  * person's.
  */
 export function createPasskeyStep(ports: SigninPorts) {
-  const { users, passkeys, events } = ports;
+  const { users, passkeys } = ports;
   const isRefused = createRiskCheck(ports);
   const isSecond = ({ attempt }: Interaction) => attempt.proved.length > 0 && attempt.userId !== undefined;
 
@@ -25,14 +27,7 @@ export function createPasskeyStep(ports: SigninPorts) {
       : identifierModel(ports, interaction, more);
 
   const refuse = async (interaction: Interaction, code: string, userId?: string, unknown?: string) => {
-    await events.record({
-      type: 'signin.failed',
-      actor: { kind: 'anonymous' },
-      subject: userId,
-      client: interaction.client.id,
-      ip: interaction.ctx.ip,
-      data: { method: 'passkey', why: code },
-    });
+    await recordFailure(ports, interaction, { userId, method: 'passkey', why: code });
     const unknownPasskey = unknown ? { rpId: passkeys.rpId, credentialId: unknown } : undefined;
     const { identifier, remember } = interaction.attempt;
     interaction.show(
@@ -52,8 +47,7 @@ export function createPasskeyStep(ports: SigninPorts) {
     /** The first factor has no page of its own: its button stands on others. */
     async ask(interaction) {
       if (isSecond(interaction)) return interaction.show(await page(interaction, {}));
-      interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/identifier`);
     },
 
     async answer(interaction) {

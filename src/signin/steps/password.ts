@@ -1,10 +1,13 @@
+import type { User } from '../../users/index.ts';
 import { deviceCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
 import { createMayOffer } from '../later.ts';
-import { limitedPage, passwordPage } from '../pages.ts';
+import { limitedPage } from '../pages/end.ts';
+import { passwordPage } from '../pages/identify.ts';
+import { providerButtons } from '../pages/providers.ts';
 import type { SigninPorts } from '../ports.ts';
-import { providerButtons } from '../provider-pages.ts';
 import { createRiskCheck } from '../risk.ts';
+import { recordFailure } from './failed.ts';
 import { most, type StepHandler } from './step.ts';
 
 /**
@@ -12,7 +15,7 @@ import { most, type StepHandler } from './step.ts';
  * was registered and never proved; a stopped account is told so only to whoever has its password.
  */
 export function createPasswordStep(ports: SigninPorts): StepHandler {
-  const { settings, users, passwords, attempts, events, trickle, federation } = ports;
+  const { settings, users, passwords, attempts, trickle, federation } = ports;
   const device = deviceCookie(settings);
   const mayOffer = createMayOffer(ports);
   const isRefused = createRiskCheck(ports);
@@ -35,17 +38,40 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
   };
 
   const refuse = async (interaction: Interaction, code: string, userId: string | undefined) => {
-    await events.record({
-      type: 'signin.failed',
-      actor: { kind: 'anonymous' },
-      subject: userId,
-      client: interaction.client.id,
-      ip: interaction.ctx.ip,
-      data: { method: 'pwd', why: code },
-    });
+    await recordFailure(ports, interaction, { userId, method: 'pwd', why: code });
     // Whoever's password only the old system knows must not go looking for another one while it is down.
     const told = code === 'credential.wrong' && trickle?.isAway() ? 'credential.wrong_or_away' : code;
     interaction.show(await page(interaction, { problems: [{ field: 'password', code: told }] }), { status: 422 });
+  };
+
+  /** Too many wrong ones: nothing was looked at. */
+  const tellToWait = ({ ctx, uid, client, show }: Interaction, retryAfter: number) => {
+    ctx.set('retry-after', String(Math.ceil(retryAfter)));
+    show(limitedPage({ uid, client, retryAfter }), { status: 429 });
+  };
+
+  /**
+   * Whether it is theirs, here or in the old system, which may bring them in only now.
+   * @returns `since`: when the password that was looked at was set
+   */
+  const look = async ({ ctx, attempt }: Interaction, password: string, user: User | undefined) => {
+    const began = performance.now();
+    const since = await passwords.changedAt(user?.id);
+    if (await passwords.check(user?.id, password)) return { right: true, user, since };
+    const identifier = attempt.identifier!;
+    const arrived = await trickle?.ask({ identifier, password, user, ip: ctx.ip, since: began });
+    if (!arrived) return { right: false, user, since };
+    return { right: true, user: arrived, since: await passwords.changedAt(arrived.id) };
+  };
+
+  /** It was right. @returns false when the circumstances refuse the sign-in all the same */
+  const enter = async (interaction: Interaction, userId: string, since: Date | undefined): Promise<boolean> => {
+    const { identifier, remember } = interaction.attempt;
+    await interaction.proved(userId, { since, remember: interaction.form.remember !== undefined || remember });
+    if (!(await isRefused(interaction, userId))) return true;
+    interaction.restart({ identifier, remember });
+    await interaction.keep();
+    return false;
   };
 
   return {
@@ -60,46 +86,22 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         return interaction.show(await page(interaction, { problems }), { status: 422 });
       }
 
-      let user = await users.byEmail(identifier);
-      const reservation = await attempts.before({ identifier, ip: ctx.ip, userId: user?.id, device: device.read(ctx) });
-      if (!reservation.allowed) {
-        const { retryAfter } = reservation;
-        ctx.set('retry-after', String(Math.ceil(retryAfter)));
-        return interaction.show(limitedPage({ uid: interaction.uid, client: interaction.client, retryAfter }), {
-          status: 429,
-        });
-      }
-      let right = false;
-      const began = performance.now();
-      let since = await passwords.changedAt(user?.id);
-      try {
-        right = await passwords.check(user?.id, password);
-        const arrived = right
-          ? undefined
-          : await trickle?.ask({ identifier, password, user, ip: ctx.ip, since: began });
-        if (arrived) {
-          user = arrived;
-          right = true;
-          since = await passwords.changedAt(arrived.id);
-        }
-      } catch (error) {
+      const known = await users.byEmail(identifier);
+      const whose = { identifier, ip: ctx.ip, userId: known?.id, device: device.read(ctx) };
+      const reservation = await attempts.before(whose);
+      if (!reservation.allowed) return tellToWait(interaction, reservation.retryAfter);
+      const { right, user, since } = await look(interaction, password, known).catch(async (error) => {
         // Not looked at after all (the hashing queue is full, the store is away): it costs nothing.
         await attempts.succeeded(reservation);
         throw error;
-      }
+      });
       if (!right || !user || user.isUnverified()) {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
-      if (!user.isStopped()) {
-        const { identifier: typedIn, remember } = attempt;
-        await interaction.proved(user.id, { since, remember: form.remember !== undefined || remember });
-        if (await isRefused(interaction, user.id)) {
-          await attempts.failed(reservation);
-          interaction.restart({ identifier: typedIn, remember });
-          await interaction.keep();
-          return refuse(interaction, 'credential.wrong', user.id);
-        }
+      if (!user.isStopped() && !(await enter(interaction, user.id, since))) {
+        await attempts.failed(reservation);
+        return refuse(interaction, 'credential.wrong', user.id);
       }
       await attempts.succeeded(reservation);
       if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);

@@ -1,4 +1,5 @@
 import type { Arrival, Mapped, Outcome, Provider } from '../../federation/index.ts';
+import { goTo } from '../../platform/http/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
 import { requestedAcr } from '../asked.ts';
@@ -6,19 +7,19 @@ import type { Interaction } from '../interaction.ts';
 import type { SigninPorts } from '../ports.ts';
 import { createRiskCheck } from '../risk.ts';
 import type { AskedFields } from './asked-fields.ts';
+import { recordFailure } from './failed.ts';
 import { asker, whence } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';
 
 /** Prove it by somebody else's word: off to a provider, and back. What the word is worth `federation` decides. */
 export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
-  const { federation, registration, events } = ports;
+  const { federation, registration } = ports;
   const isRefused = createRiskCheck(ports);
 
   const depart = async (interaction: Interaction, providerId: string) => {
     try {
       const url = await federation.begin(providerId, { kind: 'signin', uid: interaction.uid }, wishesOf(interaction));
-      interaction.ctx.redirect(url.href);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, url.href);
     } catch (error) {
       await turnBack(interaction, error, { providerId });
     }
@@ -31,15 +32,12 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     { providerId, userId }: { providerId?: string | undefined; userId?: string | undefined } = {},
   ) => {
     if (!(error instanceof Refusal) || !/^(federation|account)\./.test(error.code)) throw error;
-    const { ctx, client } = interaction;
     const { provider, id = providerId } = error.details as { provider?: string; id?: string };
-    await events.record({
-      type: 'signin.failed',
-      actor: { kind: 'anonymous' },
-      subject: userId,
-      client: client.id,
-      ip: ctx.ip,
-      data: { method: 'fed', why: error.code, ...(id ? { provider: id } : {}) },
+    await recordFailure(ports, interaction, {
+      userId,
+      method: 'fed',
+      why: error.code,
+      ...(id ? { provider: id } : {}),
     });
     const { identifier, remember } = interaction.attempt;
     interaction.restart({
@@ -49,8 +47,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
       problem: { code: error.code, params: { provider: provider ?? '' } },
     });
     await interaction.keep();
-    ctx.redirect(`/signin/${interaction.uid}/identifier`);
-    ctx.status = 303;
+    goTo(interaction.ctx, `/signin/${interaction.uid}/identifier`);
   };
 
   const refuse = (interaction: Interaction, code: string, { id, name }: Provider, userId?: string) =>
@@ -162,8 +159,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     async ask(interaction) {
       const { provider } = interaction.attempt;
       if (provider) return depart(interaction, provider);
-      interaction.ctx.redirect(`/signin/${interaction.uid}/identifier`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/identifier`);
     },
 
     async answer(interaction) {

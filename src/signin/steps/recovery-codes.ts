@@ -1,4 +1,4 @@
-import { recoveryCodesPage } from '../factor-pages.ts';
+import { recoveryCodesPage } from '../pages/factors.ts';
 import type { StepHandler } from './step.ts';
 
 /** The codes on paper, shown until the person says they have them. */

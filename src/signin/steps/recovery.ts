@@ -1,6 +1,6 @@
 import { deviceCookie } from '../device.ts';
-import { recoveryPage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
+import { recoveryPage } from '../pages/factors.ts';
 import type { SigninPorts } from '../ports.ts';
 import { problemOf, whence } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';

@@ -1,8 +1,8 @@
 import { captchaOf } from '../captcha.ts';
 import type { Interaction } from '../interaction.ts';
-import { registerPage } from '../pages.ts';
+import { providerButtons } from '../pages/providers.ts';
+import { registerPage } from '../pages/register.ts';
 import type { SigninPorts } from '../ports.ts';
-import { providerButtons } from '../provider-pages.ts';
 import type { AskedFields } from './asked-fields.ts';
 import { asker, type Problem, problemOf } from './problems.ts';
 import { most, type StepHandler, typed } from './step.ts';

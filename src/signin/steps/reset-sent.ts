@@ -1,5 +1,5 @@
 import type { Interaction } from '../interaction.ts';
-import { resetSentPage } from '../pages.ts';
+import { resetSentPage } from '../pages/reset.ts';
 import type { SigninPorts } from '../ports.ts';
 import { problemOf } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';

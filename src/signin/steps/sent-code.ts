@@ -1,7 +1,8 @@
 import type { CodeKind } from '../../credentials/index.ts';
+import { goTo } from '../../platform/http/index.ts';
 import { deviceCookie } from '../device.ts';
-import { sentCodePage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
+import { sentCodePage } from '../pages/factors.ts';
 import type { SigninPorts } from '../ports.ts';
 import { otherWays } from './other-ways.ts';
 import { problemOf, whence } from './problems.ts';
@@ -67,8 +68,7 @@ export function createSentCodeStep(ports: SigninPorts, kind: CodeKind) {
     /** Sends another and says so. */
     async send(interaction: Interaction) {
       await send(interaction);
-      interaction.ctx.redirect(`/signin/${interaction.uid}/${step}?sent`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/${step}?sent`);
     },
   } satisfies StepHandler & { send(interaction: Interaction): Promise<void> };
 }

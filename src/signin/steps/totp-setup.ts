@@ -1,6 +1,6 @@
 import { Refusal } from '../../platform/index.ts';
-import { totpSetupPage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
+import { totpSetupPage } from '../pages/factors.ts';
 import type { SigninPorts } from '../ports.ts';
 import { problemOf, whence } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';

@@ -1,6 +1,6 @@
 import { deviceCookie } from '../device.ts';
-import { totpPage } from '../factor-pages.ts';
 import type { Interaction } from '../interaction.ts';
+import { totpPage } from '../pages/factors.ts';
 import type { SigninPorts } from '../ports.ts';
 import { otherWays } from './other-ways.ts';
 import { problemOf, whence } from './problems.ts';

@@ -1,6 +1,7 @@
+import { goTo } from '../../platform/http/index.ts';
 import { letterCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
-import { verifyPage } from '../pages.ts';
+import { verifyPage } from '../pages/register.ts';
 import type { SigninPorts } from '../ports.ts';
 import { asker, problemOf } from './problems.ts';
 import { type StepHandler, typed } from './step.ts';
@@ -68,8 +69,7 @@ export function createVerifyStep({ registration, verification, policy, settings 
     async send(interaction: Interaction) {
       await send(interaction);
       await interaction.keep();
-      interaction.ctx.redirect(`/signin/${interaction.uid}/verify?sent`);
-      interaction.ctx.status = 303;
+      goTo(interaction.ctx, `/signin/${interaction.uid}/verify?sent`);
     },
   } satisfies StepHandler & { send(interaction: Interaction): Promise<void> };
 

@@ -1,6 +1,6 @@
-import { waysPage } from '../pages.ts';
+import { waysPage } from '../pages/identify.ts';
+import { providerButtons } from '../pages/providers.ts';
 import type { SigninPorts } from '../ports.ts';
-import { providerButtons } from '../provider-pages.ts';
 import type { StepHandler } from './step.ts';
 
 /** The organisation wants another way of signing in than the one taken or at hand: which ones it allows. */

@@ -1,4 +1,5 @@
 import { firebaseHash } from '../../credentials/index.ts';
+import { profileClaims } from '../../users/index.ts';
 import {
   attributesOf,
   type Context,
@@ -90,18 +91,7 @@ export const firebase: Source = {
   },
 };
 
-const claims = [
-  'middle_name',
-  'nickname',
-  'preferred_username',
-  'profile',
-  'picture',
-  'website',
-  'gender',
-  'birthdate',
-  'zoneinfo',
-  'phone_number',
-] as const;
+const claims = [...profileClaims, 'phone_number'] as const;
 
 const custom = (raw: Record<string, unknown>, context: Context) =>
   attributesOf(

@@ -1,7 +1,9 @@
-import type { SecondFactorKind } from '../credentials/index.ts';
-import type { FieldSpec } from '../platform/form.ts';
-import { inGroups, qrCode } from '../platform/qr.ts';
-import { at, type Common, codeField, maskAddress, maskNumber, shown } from './pages.ts';
+import type { SecondFactorKind } from '../../credentials/index.ts';
+import { codeField, focused } from '../../platform/fields.ts';
+import type { FieldSpec } from '../../platform/form.ts';
+import { inGroups, qrCode } from '../../platform/qr.ts';
+import { at, type Common, shown } from './frame.ts';
+import { maskAddress, maskNumber } from './mask.ts';
 
 /** What the second factor shows on its way; the account pages have their own around the same partials. */
 
@@ -41,7 +43,7 @@ export function sentCodePage(
   input: Common & Ways & { kind: 'email' | 'sms'; destination: string; minutes: number; sent?: boolean },
 ) {
   const path = input.kind === 'sms' ? '/sms' : '/email-code';
-  const page = shown('sent-code', input, [codeField, ...rememberFields(input.days)], path);
+  const page = shown('sent-code', input, [focused(codeField), ...rememberFields(input.days)], path);
   return {
     ...page,
     title: `signin.${input.kind}.title`,
@@ -57,7 +59,7 @@ export function sentCodePage(
 
 /** A code from the app. POST /signin/:uid/totp {code, remember_device?} */
 export function totpPage(input: Common & Ways) {
-  return { ...shown('totp', input, [codeField, ...rememberFields(input.days)]), ...waysOut(input) };
+  return { ...shown('totp', input, [focused(codeField), ...rememberFields(input.days)]), ...waysOut(input) };
 }
 
 /** One of the ten on paper. POST /signin/:uid/recovery {code} */
@@ -82,7 +84,7 @@ export function recoveryPage(input: Common & { identifier: string }) {
 /** An app is enrolled before the sign-in goes on. POST /signin/:uid/totp-setup {setup, code} */
 export function totpSetupPage(input: Common & { setup: { token: string; secret: string; uri: string } }) {
   return {
-    ...shown('totp-setup', input, [{ ...codeField, autofocus: false }]),
+    ...shown('totp-setup', input, [codeField]),
     setup: { ...input.setup, groups: inGroups(input.setup.secret), qr: qrCode(input.setup.uri) },
   };
 }

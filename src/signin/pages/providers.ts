@@ -1,6 +1,7 @@
-import { buttonOf, type Provider } from '../federation/index.ts';
-import type { FieldSpec } from '../platform/form.ts';
-import { at, type Common, registrationFields, shown } from './pages.ts';
+import { buttonOf, type Provider } from '../../federation/index.ts';
+import type { FieldSpec } from '../../platform/form.ts';
+import { at, type Common, shown } from './frame.ts';
+import { registrationFields } from './register.ts';
 
 /** A provider as its button shows it. */
 export type ProviderShown = Pick<Provider, 'id' | 'kind' | 'name' | 'logo'>;
