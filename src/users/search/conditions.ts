@@ -94,7 +94,7 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
 
   if (filter.group !== undefined) {
     plain.push(`exists (select from group_member m
-      where m.member_id = u.id and m.group_id = any(${param(groups)}::uuid[]) and m.member_kind = 'user')`);
+      where m.member_id = u.id and m.group_id = any(${param(groups)}::uuid[]))`);
   }
   if (filter.organisation !== undefined) {
     plain.push(`exists (select from organisation_member o
