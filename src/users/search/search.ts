@@ -133,7 +133,7 @@ export function createUserSearch(deps: {
     const rows = await db.late<Row & { many: boolean }>(
       `with fitting as materialized (
          select u.id, ${expression} as key, ${part} as part from user_account u
-         where ${[...where.text, ...where.plain].join(' and ')} limit ${most + 1})
+         where ${allOf(where).join(' and ')} limit ${most + 1})
        select id, key::text as key, part, many from (select count(*) > ${most} as many from fitting) counted
          left join (select * from fitting ${beyond} order by part, key ${way}, id ${way} limit ${limit + 1}) page on true
          order by part, page.key ${way}, id ${way}`,
@@ -146,8 +146,9 @@ export function createUserSearch(deps: {
   /** The list walked in its order. */
   const walked = async (asked: UserList, where: Conditions, parts: Part[]): Promise<Row[]> => {
     const { limit, after } = asked;
-    // The planner neither sees the text's index nor how few it thinks will fit: it would gather and sort them all.
+    // Spelled so that the planner sees neither an index nor how few it thinks will fit: it would gather and sort them all.
     const text = where.text.map((condition) => `case when ${condition} then true end`);
+    const members = where.members.map((membership) => `exists (select ${membership} offset 0)`);
     const rows: Row[] = [];
     for (const part of parts.slice(after?.part ?? 0)) {
       const params = [...where.params];
@@ -155,7 +156,7 @@ export function createUserSearch(deps: {
       rows.push(
         ...(await db.late<Row>(
           `select u.id, ${key}::text as key, ${part.number} as part from user_account u
-           where ${[...where.plain, ...text, ...conditions].join(' and ')}
+           where ${[...where.plain, ...text, ...members, ...conditions].join(' and ')}
            order by ${order} limit ${limit + 1 - rows.length}`,
           params,
         )),
@@ -169,12 +170,12 @@ export function createUserSearch(deps: {
   const similar = async ({ filter, limit }: UserList): Promise<Row[]> => {
     const alike = await words.like(lettersOf(filter.text ?? ''));
     if (alike.length === 0 || alike.some((some) => some.length === 0)) return [];
-    const { plain, params } = await conditions({ ...filter, text: undefined });
+    const { params, ...others } = await conditions({ ...filter, text: undefined });
     const has = (word: string) => `u.search_text like '%' || $${params.push(word)} || '%'`;
     const text = alike.map((some) => `(${some.map(has).join(' or ')})`);
     return db.late<Row>(
       `select id, null as key, 0 as part from (
-         select u.id, u.search_text from user_account u where ${[...text, ...plain].join(' and ')}
+         select u.id, u.search_text from user_account u where ${[...text, ...allOf(others)].join(' and ')}
          limit ${mostSimilar}) alike
        order by word_similarity(search_key($${params.push(filter.text)}), search_text) desc, id limit ${limit}`,
       params,
@@ -217,18 +218,18 @@ export function createUserSearch(deps: {
     },
 
     async ids(filter, { after, limit }) {
-      const { plain, text, params } = await conditions(filter);
+      const { params, ...where } = await conditions(filter);
       const beyond = after === undefined ? [] : [`u.id > $${params.push(after)}::uuid`];
       const rows = await db.query<{ id: string }>(
-        `select u.id from user_account u where ${[...plain, ...text, ...beyond].join(' and ')} order by u.id limit ${limit}`,
+        `select u.id from user_account u where ${[...allOf(where), ...beyond].join(' and ')} order by u.id limit ${limit}`,
         params,
       );
       return rows.map(({ id }) => id);
     },
 
     async count(filter, how) {
-      const { plain, text, params } = await conditions(filter);
-      const from = `from user_account u where ${[...plain, ...text].join(' and ')}`;
+      const { params, ...where } = await conditions(filter);
+      const from = `from user_account u where ${allOf(where).join(' and ')}`;
       if (how === 'exact') {
         const [row] = await db.late<{ people: string }>(`select count(*) as people ${from}`, params);
         return Number(row!.people);
@@ -241,6 +242,13 @@ export function createUserSearch(deps: {
     },
   };
 }
+
+/** Each condition as it is: the planner chooses the index. */
+const allOf = ({ text, plain, members }: Omit<Conditions, 'params'>): string[] => [
+  ...text,
+  ...plain,
+  ...members.map((membership) => `exists (select ${membership})`),
+];
 
 /** Whether nothing but words is asked for. */
 const isTextAlone = ({ text, ...others }: UserFilter): boolean =>
