@@ -52,6 +52,7 @@ export {
 export { ownEmailKind, ownValueAt } from './own-value.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
+export { createPortraits, type Portrait } from './portraits.ts';
 export {
   applyPreferences,
   lookOf,
