@@ -19,6 +19,7 @@ import {
   createOrganisations,
   createPermissions,
   createPictures,
+  createPortraits,
   createRoles,
   createStanding,
   createTokenFacts,
@@ -51,6 +52,7 @@ export async function createDomain(ground: Ground, { resolveTxt }: { resolveTxt:
   sessions.onEnded((ended) => queueLogout(events, ended));
 
   const users = createUsers({ ...ground, sessions, events });
+  const portraits = createPortraits(ground);
   const pictures = createPictures({ ...ground, events, users });
   const fields = createFields({ ...ground, events });
   await fields.start();
@@ -118,7 +120,7 @@ export async function createDomain(ground: Ground, { resolveTxt }: { resolveTxt:
 
   return {
     ...{ eventLog, events, mailbox, mail, sms, keys, clients, resources, standing, sessions },
-    ...{ users, pictures, fields, groups, permissions, roles, factClaims, facts, tokenFacts, organisations },
+    ...{ users, portraits, pictures, fields, groups, permissions, roles, factClaims, facts, tokenFacts, organisations },
     ...{ words, search, tally, consents, credentials, federation, transfer, trickle },
   };
 }

@@ -2,11 +2,12 @@ import type Router from '@koa/router';
 import { createAccount } from '../account/index.ts';
 import { createApi } from '../api/index.ts';
 import { rememberedCookieName } from '../credentials/index.ts';
+import { createKnown } from '../front/index.ts';
 import {
   createAnswer,
   createBearer,
-  createKnownCallers,
   createTokenEndpoints,
+  type KnownCallers,
   ownApi,
   withOrigin,
 } from '../introspection/index.ts';
@@ -16,11 +17,12 @@ import {
   createOrganisationRequests,
   createPairwise,
   createScreens,
+  type Decided,
   grantMissing,
   home,
   type Oidc,
 } from '../oidc/index.ts';
-import { createCsrf, createPresenter } from '../platform/http/index.ts';
+import { createAddressOf, createCsrf, createPresenter } from '../platform/http/index.ts';
 import { addressKey, createRate } from '../platform/index.ts';
 import { createScim } from '../scim/index.ts';
 import { createSetup } from '../setup/index.ts';
@@ -42,7 +44,9 @@ export async function createDoors(ground: Ground, domain: Domain) {
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
 
   const organisationRequests = createOrganisationRequests(house);
-  const callers = createKnownCallers(house);
+  const known = { ...house, addressOf: createAddressOf(settings.proxy.trusted) };
+  const callers: KnownCallers = createKnown(known);
+  const serviceTokens = createKnown<Decided>(known);
   const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });
   const answer = createAnswer({
     ...house,
@@ -57,6 +61,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
     userCodes: credentials.budgets.userCodes,
     clientFailures: credentials.budgets,
     clientRequests,
+    serviceTokens,
     pairwise: await createPairwise(house),
     screens,
     locales: views.locales,
@@ -94,7 +99,7 @@ export async function createDoors(ground: Ground, domain: Domain) {
   ];
   routers.push(home(pages));
   if (mailbox) routers.push(createMailbox({ mailbox, present, settings }));
-  return { oidc, answer, callers, clientRequests, organisationRequests, screens, setup, api, routers };
+  return { oidc, answer, callers, serviceTokens, clientRequests, organisationRequests, screens, setup, api, routers };
 }
 
 export type Doors = Awaited<ReturnType<typeof createDoors>>;

@@ -2,8 +2,15 @@ import type Router from '@koa/router';
 import Koa, { type Middleware } from 'koa';
 import compose from 'koa-compose';
 import { widgetHosts } from '../credentials/index.ts';
-import { createFront } from '../introspection/index.ts';
-import { protocolPaths, routes, serviceRequests } from '../oidc/index.ts';
+import { createFront } from '../front/index.ts';
+import { introspectShortly } from '../introspection/index.ts';
+import {
+  answerUserinfoShortly,
+  issueServiceTokensShortly,
+  protocolPaths,
+  routes,
+  serviceRequests,
+} from '../oidc/index.ts';
 import {
   createTrust,
   errorBoundary,
@@ -59,16 +66,21 @@ export function createHandler(
   // Whatever is thrown past the boundary is a connection's fault, not a request's.
   koa.on('error', (error: Error) => log.warn({ err: error }, 'a connection failed'));
 
-  const path = routes.introspection;
-  return createFront(
-    {
-      ...ground,
-      ...doors,
-      path,
+  const subject = oidc.subjectOf;
+  const ways = [
+    introspectShortly({ ...doors, path: routes.introspection, rate: doors.clientRequests }),
+    answerUserinfoShortly({ ...ground, ...domain, path: routes.userinfo, subject }),
+    issueServiceTokensShortly({
+      ...{ ...ground, ...domain },
+      path: routes.token,
+      known: doors.serviceTokens,
       rate: doors.clientRequests,
-      isTrusted: createTrust(trusted),
-      measure: measured?.answered,
-    },
+      issued: measures?.protocol.tokensIssued,
+    }),
+  ];
+  return createFront(
+    { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered },
+    ways,
     koa.callback(),
   );
 }

@@ -3,8 +3,8 @@ import type { Keys } from '../keys/index.ts';
 import type { Clock, Rate } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import type { createAnswer } from './answer.ts';
-import { type KnownCallers, postedProof } from './callers.ts';
 import { createJwtReader, looksLikeJwt } from './jwt.ts';
+import type { KnownCallers } from './short-way.ts';
 
 export interface TokenEndpointPorts {
   keys: Keys;
@@ -17,13 +17,6 @@ export interface TokenEndpointPorts {
   rate: Rate;
 }
 
-/** The secret, in whichever place it came. */
-const proofOf = ({ headers, oidc }: KoaContextWithOIDC): string | undefined => {
-  const { client_id, client_secret } = oidc.params as { client_id?: string; client_secret?: string };
-  if (headers.authorization !== undefined) return headers.authorization;
-  return client_id && client_secret ? postedProof(client_id, client_secret) : undefined;
-};
-
 /** What answers at the introspection (RFC 7662) and revocation (RFC 7009) endpoints once the engine knows the client. */
 export function createTokenEndpoints({ sessions, answer, callers, rate, ...ports }: TokenEndpointPorts) {
   const jwts = createJwtReader(ports);
@@ -35,7 +28,9 @@ export function createTokenEndpoints({ sessions, answer, callers, rate, ...ports
       // A public one is told nothing, and could be anybody.
       if (!caller.isPublic) await rate.demand(clientId);
       ctx.body = await answer(caller, String(ctx.oidc.params!.token));
-      await callers.remember(ctx.req, caller, proofOf(ctx));
+      // Whose answers are encrypted is answered by the engine.
+      if (caller.isPublic || ctx.oidc.client!.introspectionEncryptedResponseAlg) return;
+      await callers.remember(ctx.req, clientId, caller);
     },
 
     async revoke(ctx: KoaContextWithOIDC, engine: () => Promise<void>) {

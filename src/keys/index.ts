@@ -5,5 +5,6 @@
 
 export type { JwksResponse } from './jwks.ts';
 export { type CurrentKeys, createKeys, type Keys } from './keys.ts';
-export { defaultKeySettings, type KeySettings, type Rotated, type RotateOptions } from './rotation.ts';
+export { defaultKeySettings, type KeySettings, keysStopped, type Rotated, type RotateOptions } from './rotation.ts';
+export { signNow } from './sign.ts';
 export { type KeyRow, type Stage, stageAt } from './stages.ts';

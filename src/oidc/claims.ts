@@ -7,11 +7,10 @@ import {
   type Field,
   type Fields,
   factScopes,
+  type Portrait,
   preferencesOf,
   profileClaims,
   type Standing,
-  type User,
-  type Users,
 } from '../users/index.ts';
 import type { OrganisationRequests } from './organisations.ts';
 
@@ -41,13 +40,13 @@ export function claimsWith(fields: readonly Field[]): Record<string, string[] | 
 }
 
 /** What the custom fields say of a person, by claim. */
-function claimsOfFields({ attributes }: User, fields: readonly Field[]): Record<string, unknown> {
+function claimsOfFields({ attributes }: Portrait, fields: readonly Field[]): Record<string, unknown> {
   const said = fields.filter(({ name, claim }) => claim && attributes?.[name] !== undefined);
   return Object.fromEntries(said.map(({ name, claim }) => [claim!.name, attributes[name]]));
 }
 
 /** Everything we could say of a person; the engine gives out what was asked for and granted. */
-export function claimsOf(user: User, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
+export function claimsOf(user: Portrait, fields: readonly Field[] = []): Record<string, unknown> & { sub: string } {
   const { address, ...profile } = user.profile;
   return {
     ...claimsOfFields(user, fields),
@@ -66,7 +65,7 @@ export function claimsOf(user: User, fields: readonly Field[] = []): Record<stri
 
 /** What somebody keeps from applications of others is not there for them, whatever was agreed to. */
 export function claimsFor(
-  user: User,
+  user: Portrait,
   client: object | undefined,
   fields: readonly Field[] = [],
 ): ReturnType<typeof claimsOf> {
@@ -99,7 +98,7 @@ const browserRoutes = new Set(['authorization', 'resume', 'code_verification', '
  */
 export function createFindAccount({
   standing,
-  users,
+  portraits,
   fields,
   facts,
   factClaims,
@@ -108,7 +107,7 @@ export function createFindAccount({
 }: {
   standing: Standing;
   sessions: Pick<Sessions, 'hasCaughtUp'>;
-  users: Users;
+  portraits: (id: string) => Promise<Portrait | undefined>;
   fields: Pick<Fields, 'list'>;
   facts: FactsReader;
   factClaims: FactClaimSettings;
@@ -126,7 +125,7 @@ export function createFindAccount({
       accountId: sub,
       async claims(use, scope, mask) {
         if (use === 'id_token' && saysOnlyWho(ctx, scope, mask)) return { sub };
-        const user = await users.byId(sub);
+        const user = await portraits(sub);
         if (!user) throw new errors.InvalidGrant('the account is gone');
         const claims = claimsFor(user, ctx.oidc?.client, await fields.list());
         const asked = [...scope.split(' '), ...Object.keys(mask), ...('org_roles' in mask ? ['organization'] : [])];

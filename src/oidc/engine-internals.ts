@@ -47,6 +47,15 @@ export const openIdScopesOf = (provider: Provider): ReadonlySet<string> =>
 export const dpopKey = async (provider: Provider, ctx: KoaContextWithOIDC): Promise<string | undefined> =>
   (await validateDpop(provider, ctx))?.thumbprint;
 
+/** What the store keeps of a token that was just issued, without its id and times; undefined for a JWT. */
+export async function storedPayload(token: object): Promise<Record<string, unknown> | undefined> {
+  type Issued = { getValueAndPayload(): Promise<{ payload?: Record<string, unknown> }> };
+  const { payload } = await (token as Issued).getValueAndPayload();
+  if (!payload) return undefined;
+  const { jti: _jti, iat: _iat, exp: _exp, ...kept } = payload;
+  return kept;
+}
+
 /** What answers at the introspection and revocation endpoints, after the engine authenticated the client. */
 export interface TokenEndpoints {
   introspect(ctx: KoaContextWithOIDC, engine: () => Promise<void>): Promise<void>;

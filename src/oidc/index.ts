@@ -13,3 +13,5 @@ export { createOidc, type Oidc } from './oidc.ts';
 export { createOrganisationRequests } from './organisations.ts';
 export { createPairwise } from './pairwise.ts';
 export { createScreens, type Screens } from './screens.ts';
+export { type Decided, issueServiceTokensShortly } from './service-tokens.ts';
+export { answerUserinfoShortly } from './userinfo.ts';

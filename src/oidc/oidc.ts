@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa';
 import compose from 'koa-compose';
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { ClientMetadata, Clients, ResourceServer, ResourceServers } from '../clients/index.ts';
+import type { KnownProofs } from '../front/index.ts';
 import type { Keys } from '../keys/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import {
@@ -22,9 +23,9 @@ import type {
   FactClaimSettings,
   FactsReader,
   Fields,
+  Portrait,
   Standing,
   TokenFactsReader,
-  Users,
 } from '../users/index.ts';
 import { createAdapterFactory, withoutApiScopes } from './adapter.ts';
 import { deliverLogout, type EndedAuthorization, leaveLogoutToOutbox } from './back-channel-logout.ts';
@@ -46,6 +47,7 @@ import type { SessionSuffices } from './prompts.ts';
 import { answerRetriedRefreshes } from './refresh-replay.ts';
 import { refuseLateReplays } from './replays.ts';
 import type { Screens } from './screens.ts';
+import { type Decided, noteServiceTokens } from './service-tokens.ts';
 
 export interface OidcPorts {
   settings: Settings;
@@ -54,7 +56,8 @@ export interface OidcPorts {
   /** Our own APIs: which resource they are, and their scopes. */
   ownApi: Pick<ResourceServer, 'identifier' | 'scopes'>;
   sessions: Sessions;
-  users: Users;
+  /** People as applications are told of them. */
+  portraits: (id: string) => Promise<Portrait | undefined>;
   fields: Pick<Fields, 'current' | 'list' | 'onChange'>;
   facts: FactsReader;
   factClaims: FactClaimSettings;
@@ -80,6 +83,8 @@ export interface OidcPorts {
   locales: string[];
   /** Who answers at introspection and revocation once the client is known. */
   tokenEndpoints: (provider: Provider) => TokenEndpoints;
+  /** What was decided of services that ask for tokens of their own. */
+  serviceTokens: KnownProofs<Decided>;
   jwtCustomizer: ConfigurationPorts['jwtCustomizer'];
   /** Whether a session is enough for what is demanded of its person. */
   suffices: SessionSuffices;
@@ -161,6 +166,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       certificateOf,
     });
     limitClientRequests(provider, ports.clientRequests);
+    noteServiceTokens(provider, ports.serviceTokens);
     provider.registerResponseMode('form_post', ports.screens.formPost as never);
     answerTokenEndpoints(provider, ports.tokenEndpoints(provider));
     logEngine(provider, ports.log);
@@ -171,6 +177,7 @@ export function createOidc(ports: OidcPorts): Oidc {
   let engine = build();
   const rebuild = () => {
     engine = build();
+    ports.serviceTokens.forgetAll();
   };
   keys.onChange(rebuild);
   ports.fields.onChange(rebuild);

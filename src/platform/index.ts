@@ -20,3 +20,4 @@ export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';
 export { type CacheReads, type Remembered, remembered } from './remembered.ts';
 export { settleAfterStart } from './settle.ts';
 export { createStops, type Stops } from './stops/index.ts';
+export { together } from './together.ts';

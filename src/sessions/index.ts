@@ -16,7 +16,7 @@ import { type CleanedUp, createCleanUp } from './clean-up.ts';
 import { createEnding, type EndedListener } from './ending.ts';
 import { createSessionAdapter, currentRequest, type RequestFacts } from './engine-session.ts';
 import { createFleeting, type Fleeting } from './fleeting.ts';
-import { createGrants, type GrantSummary } from './grants.ts';
+import { createGrants, type GrantFacts, type GrantSummary } from './grants.ts';
 import { createRegistrationTokenAdapter } from './registration-tokens.ts';
 import { type Authorization, createRegistry, type Ended, type SessionRecord } from './registry.ts';
 import { createRevokedJwts } from './revoked-jwts.ts';
@@ -31,6 +31,7 @@ export type {
   Ended,
   EndedListener,
   Fleeting,
+  GrantFacts,
   GrantSummary,
   RequestFacts,
   SessionRecord,

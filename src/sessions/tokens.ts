@@ -15,6 +15,8 @@ export interface Tokens {
    * everything that was stopped before it is known to the other questions.
    */
   find(value: string): Promise<StoredToken | undefined>;
+  /** The same of access tokens of people alone. */
+  findAccessToken(value: string): Promise<StoredToken | undefined>;
   /** Only the latter: for a token that nobody keeps. */
   catchUp(): Promise<void>;
   grant(id: string): Promise<GrantFacts | undefined>;
@@ -42,6 +44,10 @@ export function createTokens(deps: {
       if (kept !== undefined) return { ...JSON.parse(kept), kind: person ? 'AccessToken' : 'ClientCredentials' };
       const refresh = await grants.findRefreshToken(value);
       return refresh && !refresh.consumed_at ? { ...refresh.payload, kind: 'RefreshToken' } : undefined;
+    },
+    async findAccessToken(value) {
+      const [kept] = await stops.catchUp([`AccessToken:${sha256(value)}`]);
+      return kept === undefined ? undefined : { ...JSON.parse(kept), kind: 'AccessToken' };
     },
     async catchUp() {
       // Where it cannot be told what was stopped, nothing is answered from memory.

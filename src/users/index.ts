@@ -52,6 +52,7 @@ export {
 export { ownEmailKind, ownValueAt } from './own-value.ts';
 export { phoneNumber } from './phone.ts';
 export { createPictures, type Pictures, pictureTopic } from './pictures/pictures.ts';
+export { createPortraits, type Portrait } from './portraits.ts';
 export {
   applyPreferences,
   lookOf,
@@ -73,11 +74,12 @@ export {
 export {
   addressFields,
   type ProfileField,
-  type ProfileProblem,
-  profileLimits,
+  type ProfileOwner,
+  profileProblems,
   readProfile,
   type TypedProfile,
 } from './profile.ts';
+export { profileSpec } from './profile-form.ts';
 export {
   claimsOfFacts,
   createTokenFacts,

@@ -17,7 +17,7 @@ const lines = [
   ['oidc', 'introspection', 'signin', 'account', 'setup', 'mailbox', 'scim', 'api'],
   ['transfer'],
   ['credentials', 'federation'],
-  ['users'],
+  ['users', 'front'],
   ['sessions', 'clients', 'keys'],
   ['mail'],
   ['events'],

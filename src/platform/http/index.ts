@@ -9,7 +9,7 @@ export { onlyHost, publicProtocol } from './host.ts';
 export { multipartBody, type Upload, uploadOf } from './multipart.ts';
 export { limitPages } from './page-requests.ts';
 export { createPresenter, type Look, type Presenter } from './present.ts';
-export { createTrust, trustProxies } from './proxy.ts';
+export { createAddressOf, createTrust, trustProxies } from './proxy.ts';
 export { goTo } from './redirect.ts';
 export { type Listening, listen } from './server.ts';
 export type { AppContext, AppState } from './state.ts';

@@ -23,6 +23,16 @@ export function createTrust(trusted: readonly string[]): (request: IncomingMessa
   };
 }
 
+/** The address a request came from, as far as those who may say so tell. */
+export function createAddressOf(trusted: readonly string[]): (request: IncomingMessage) => string {
+  const trust = proxyaddr.compile([...trusted]);
+  const isTrusted = createTrust(trusted);
+  return (request) => {
+    const isForwarded = request.headers['x-forwarded-for'] !== undefined && isTrusted(request);
+    return isForwarded ? proxyaddr(request, trust) : (request.socket.remoteAddress ?? '');
+  };
+}
+
 /**
  * Believes forwarding headers only from trusted addresses. Whoever else sends them is taken at the address of the
  * connection, and cannot pass off a client certificate either.

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http';
+
+/** A longer body is the engine's, which has its own limit. */
+const longestBody = 16_384;
+
+const formType = /^application\/x-www-form-urlencoded\s*(;\s*charset=utf-8\s*)?$/i;
+
+/**
+ * Whether the request is of the common kind. Whatever is out of the ordinary (other origins, encodings, bodies of unknown
+ * length, proofs of a key) is the engine's to understand or refuse.
+ * @param host the issuer's
+ * @param isTrusted whether the sender may say by which host it was asked
+ */
+export function isPlain(
+  request: IncomingMessage,
+  host: string,
+  isTrusted: (request: IncomingMessage) => boolean,
+): boolean {
+  const { headers } = request;
+  return (
+    (headers['x-forwarded-host'] ?? headers.host) === host &&
+    (headers['x-forwarded-host'] === undefined || isTrusted(request)) &&
+    headers.origin === undefined &&
+    headers.dpop === undefined &&
+    headers['content-encoding'] === undefined &&
+    headers['transfer-encoding'] === undefined
+  );
+}
+
+/** Whether a form comes with it, of a length that was announced. */
+export function isForm({ headers }: IncomingMessage): boolean {
+  const length = Number(headers['content-length']);
+  return length > 0 && length <= longestBody && formType.test(headers['content-type'] ?? '');
+}
+
+/** The whole body, of the length that was announced; undefined when the caller is gone before its end. */
+export function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    // Also after the end, where it changes nothing.
+    request.on('close', () => resolve(undefined));
+    request.on('error', () => resolve(undefined));
+  });
+}
+
+/** Lets the engine read a body that was read already. */
+export function readAgain(request: IncomingMessage, body: Buffer): void {
+  Object.defineProperties(request, {
+    readable: { value: true },
+    iterator: {
+      value: async function* () {
+        yield body;
+      },
+    },
+  });
+}
