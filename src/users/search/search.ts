@@ -50,6 +50,8 @@ const dense = 2_000;
 /** Members are found quicker than words are: their indexes know them by id. */
 const denseMembers = 6_000;
 const mostSimilar = 300;
+/** So many members are all read before a walk begins; of more, each person who is met is looked up among them. */
+const listedMembers = 20_000;
 /** So many entries of an index with the text in it are read in less time than hundreds of rows are. */
 const glimpse = 10_000;
 
@@ -143,12 +145,18 @@ export function createUserSearch(deps: {
     return rows[0]!.id === null ? [] : rows;
   };
 
-  /** The list walked in its order. */
-  const walked = async (asked: UserList, where: Conditions, parts: Part[]): Promise<Row[]> => {
+  /** The list walked in its order. @param members how many there are of the group or organisation asked for */
+  const walked = async (asked: UserList, where: Conditions, parts: Part[], members: number): Promise<Row[]> => {
     const { limit, after } = asked;
     // Spelled so that the planner sees neither an index nor how few it thinks will fit: it would gather and sort them all.
-    const text = where.text.map((condition) => `case when ${condition} then true end`);
-    const members = where.members.map((membership) => `exists (select ${membership} offset 0)`);
+    const opaque = (condition: string) => `case when ${condition} then true end`;
+    const tested = [
+      ...where.text.map(opaque),
+      ...where.members.map((membership) =>
+        // With an offset, the planner has no choice but to look each up.
+        members > listedMembers ? `exists (select ${membership} offset 0)` : opaque(`exists (select ${membership})`),
+      ),
+    ];
     const rows: Row[] = [];
     for (const part of parts.slice(after?.part ?? 0)) {
       const params = [...where.params];
@@ -156,7 +164,7 @@ export function createUserSearch(deps: {
       rows.push(
         ...(await db.late<Row>(
           `select u.id, ${key}::text as key, ${part.number} as part from user_account u
-           where ${[...where.plain, ...text, ...members, ...conditions].join(' and ')}
+           where ${[...where.plain, ...tested, ...conditions].join(' and ')}
            order by ${order} limit ${limit + 1 - rows.length}`,
           params,
         )),
@@ -182,19 +190,18 @@ export function createUserSearch(deps: {
     );
   };
 
-  /** Whether a group or organisation alone has more members than would be gathered; then gathering is not tried. */
-  const isCrowd = async (filter: UserFilter): Promise<boolean> => {
-    const { group, organisation } = filter;
-    if (group === undefined && organisation === undefined) return false;
+  /** How many members the group or organisation has that is asked for; no more than can make a difference are counted. */
+  const membersOf = async ({ group, organisation }: UserFilter): Promise<number> => {
+    if (group === undefined && organisation === undefined) return 0;
     const [members, value] =
       group === undefined
         ? ['organisation_member where organisation_id = $1::uuid', organisation]
-        : [`group_member where group_id = any($1::uuid[])`, await groupsIn(group)];
-    const [row] = await db.late<{ many: boolean }>(
-      `select count(*) > ${denseMembers} as many from (select from ${members} limit ${denseMembers + 1}) members`,
+        : ['group_member where group_id = any($1::uuid[])', await groupsIn(group)];
+    const [row] = await db.late<{ count: number }>(
+      `select count(*)::int as count from (select from ${members} limit ${listedMembers + 1}) members`,
       [value],
     );
-    return row!.many && filter.text === undefined;
+    return row!.count;
   };
 
   return {
@@ -202,15 +209,17 @@ export function createUserSearch(deps: {
       const { filter, limit, after } = asked;
       const where = await conditions(filter);
       const parts = partsOf(asked);
+      const members = await membersOf(filter);
+      const isCrowd = members > denseMembers && filter.text === undefined;
       // All give the same list: each page is found in whichever manner is quick.
       let rows = await glimpsed(asked, where, parts);
-      if (!rows && (isNarrow(filter) || (isSelective(filter) && !(await isCrowd(filter))))) {
+      if (!rows && (isNarrow(filter) || (isSelective(filter) && !isCrowd))) {
         rows = await gathered(asked, where, parts);
         if (rows?.length === 0 && !after && wordsOf(filter.text).length > 0) {
           return { users: await hydrated(await similar(asked)), next: undefined, similar: true };
         }
       }
-      rows ??= await walked(asked, where, parts);
+      rows ??= await walked(asked, where, parts, members);
       const shown = rows.slice(0, limit);
       const last = rows.length > limit ? shown.at(-1) : undefined;
       const next = last && { part: last.part, key: last.key, id: last.id };
