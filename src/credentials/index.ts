@@ -27,12 +27,13 @@ export { firebaseHash } from './foreign/scrypt.ts';
 export type { TakenOver } from './foreign-hashes.ts';
 export type { ForeignKeys } from './foreign-keys.ts';
 export type { Cost, HashingLoad } from './hashing.ts';
-export { type CredentialIntake, createCredentialIntake, type WholeCredentials, type WholePasskey } from './intake.ts';
+export { type CredentialIntake, createCredentialIntake, type WholeCredentials } from './intake.ts';
 export type { Asker } from './journeys.ts';
 export type { Links } from './links.ts';
 export type { Notices } from './notices.ts';
 export { type PasskeySettings, type Passkeys, userHandleOf } from './passkeys/ports.ts';
 export type { Passkey } from './passkeys/store.ts';
+export type { WholePasskey } from './passkeys/whole.ts';
 export type { PasswordChanges } from './password-changes.ts';
 export { createPasswords, defaultCost, type Passwords, type Prepared } from './passwords.ts';
 export {
