@@ -41,7 +41,7 @@ beforeAll(async () => {
     env: { PORT: String(otherPort), CARDEA_ISSUER: `http://127.0.0.1:${otherPort}` },
     settings: { demo: { enabled: false }, branding: { name: 'There' } },
     bootstrap: {
-      users: people(MODES.flatMap((_, n) => [`new${n}`, `linked${n}`, `known${n}`, `hint${n}`, `own${n}`, `gone${n}`])),
+      users: people(MODES.flatMap((_, n) => [`new${n}`, `linked${n}`, `known${n}`, `hint${n}`, `own${n}`])),
       clients: [
         { client_id: 'here', client_secret: secret, client_name: 'Here', ...callbacks('there') },
         {
@@ -62,7 +62,6 @@ beforeAll(async () => {
       users: MODES.flatMap((_, n) => [
         { email: `linked${n}@there.example`, password: OTHER_PASSWORD },
         { email: `known${n}@there.example`, password: OTHER_PASSWORD },
-        { email: `gone${n}@there.example`, password: OTHER_PASSWORD, state: 'Suspended' },
         { email: `own${n}@here.example`, password: OTHER_PASSWORD },
       ]),
       identity_providers: [
