@@ -29,6 +29,8 @@ const rounds = Number(values.rounds);
 const isAsked = (name: string) => (values.only ?? '').split(',').some((part) => name.includes(part));
 /** What is measured is a process in service: each case is asked for by eight for a second before it counts. */
 const warmUp = { connections: 8, seconds: 1 };
+/** Quick cases are asked for more often than the rounds say: one slow answer of a few is no figure. */
+const leastSeconds = 3;
 /** People added a second by one process. */
 const wanted = 500;
 const connections = 32;
@@ -406,7 +408,7 @@ let missed = 0;
 try {
   await answered(port, '/health/ready', cardea);
   const [api, scim] = [await tokenOf('api'), await tokenOf('scim')];
-  console.log(`load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds each; milliseconds\n`);
+  console.log(`load ${loadavg()[0]!.toFixed(1)}; ${rounds} rounds or ${leastSeconds} seconds each; milliseconds\n`);
   console.log(
     'Processor: time of our process and of the database for it; it hardly moves with what else the machine does.\n',
   );
@@ -422,7 +424,8 @@ try {
     for (const n of [1, 2]) await pool.query(...sql(n));
     const before = await spent();
     // In turn, so that what else the machine does meets both.
-    for (let n = 0; n < rounds; n++) {
+    const atLeast = performance.now() + leastSeconds * 1_000;
+    for (let n = 0; n < rounds || performance.now() < atLeast; n++) {
       await timed(ours, askOurs);
       // A query that takes seconds has said enough after a few.
       if (theirs.length < 20 || at(theirs, 0.5) < 200) await timed(theirs, () => pool.query(...sql(n)));
