@@ -1,9 +1,9 @@
 import { Secret } from 'otpauth';
 import type { Db } from '../platform/db/index.ts';
 import type { Clock, Vault } from '../platform/index.ts';
+import { recoveryCodeMac } from './factors/recovery-codes.ts';
+import { totpSealing } from './factors/totp.ts';
 import { iso, type PasskeyRow, passkeyColumns, passkeyOf, passkeyRow, type WholePasskey } from './passkeys/whole.ts';
-import { recoveryCodeMac } from './recovery-codes.ts';
-import { totpSealing } from './totp.ts';
 
 /** Everything a person proves themselves with, as it is brought in and taken out. Times are ISO 8601. */
 export interface WholeCredentials {

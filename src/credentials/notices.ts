@@ -6,12 +6,12 @@ import { type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } f
 import type { Sessions } from '../sessions/index.ts';
 import { type User, type Users, wants } from '../users/index.ts';
 import { type Budgets, countMessage } from './budgets.ts';
-import type { Links } from './links.ts';
-import type { Passwords } from './passwords.ts';
+import type { RecoveryCodes } from './factors/recovery-codes.ts';
+import type { RememberedDevices } from './factors/remembered-devices.ts';
+import type { Links } from './journeys/links.ts';
+import type { Resets } from './journeys/resets.ts';
+import type { Passwords } from './passwords/passwords.ts';
 import type { Proofs } from './proofs.ts';
-import type { RecoveryCodes } from './recovery-codes.ts';
-import type { RememberedDevices } from './remembered-devices.ts';
-import type { Resets } from './resets.ts';
 
 /** What tells the owner after the fact: letters, each with a link for "this was not me", and what they have chosen beside. */
 export interface Notices {

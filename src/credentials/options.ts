@@ -3,8 +3,8 @@ import type { SecurityNotice, Sms } from '../mail/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Log, Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Ports } from './journeys.ts';
-import type { Links } from './links.ts';
+import type { Ports } from './journeys/journeys.ts';
+import type { Links } from './journeys/links.ts';
 
 /** Ways in that are another room's: by a provider. */
 export interface Elsewhere {
