@@ -104,23 +104,32 @@ export function createUserSearch(deps: {
     );
 
   /**
-   * Text that many have is met soon in any order: looked for among the first of the list, where the index is enough.
-   * Undefined when they are too few to fill a page.
+   * Text that many have is met soon in any order: looked for among the first of each part, where the index is enough.
+   * Undefined when they do not fill a page and there are more to look at.
    */
   const glimpsed = async (asked: UserList, where: Conditions, parts: Part[]): Promise<Row[] | undefined> => {
     const { sort, limit, after } = asked;
-    const part = parts[after?.part ?? 0]!;
     if (!sorts[sort].hasText || !isTextAlone(asked.filter)) return undefined;
-    const params = [...where.params];
-    const { key, order, conditions } = walkOf(asked, part, params);
-    const rows = await db.late<Row>(
-      `select u.id, u.key::text as key, ${part.number} as part from (
-         select u.id, ${key} as key, u.search_text from user_account u
-         where ${[...where.plain, ...conditions].join(' and ')} order by ${order} limit ${glimpse}) u
-       where ${where.text.join(' and ')} limit ${limit + 1}`,
-      params,
-    );
-    return rows.length > limit ? rows : undefined;
+    const rows: Row[] = [];
+    // Where words alone are asked for, `plain` has no parameters.
+    const entries = ({ order, conditions }: Walk) =>
+      `from user_account u where ${[...where.plain, ...conditions].join(' and ')} order by ${order}`;
+    for (const part of parts.slice(after?.part ?? 0)) {
+      const params = [...where.params];
+      const walk = walkOf(asked, part, params);
+      const found = await db.late<Row>(
+        `select u.id, u.key::text as key, ${part.number} as part
+         from (select u.id, ${walk.key} as key, u.search_text ${entries(walk)} limit ${glimpse}) u
+         where ${where.text.join(' and ')} limit ${limit + 1 - rows.length}`,
+        params,
+      );
+      rows.push(...found);
+      if (rows.length > limit) return rows;
+      const rest: unknown[] = [];
+      const further = `select 1 ${entries(walkOf(asked, part, rest))} limit 1 offset ${glimpse}`;
+      if ((await db.late(further, rest)).length > 0) return undefined;
+    }
+    return rows;
   };
 
   /** All who fit, when they are few: found by an index, then sorted. Undefined when they are not. */
@@ -215,11 +224,11 @@ export function createUserSearch(deps: {
       let rows = await glimpsed(asked, where, parts);
       if (!rows && (isNarrow(filter) || (isSelective(filter) && !isCrowd))) {
         rows = await gathered(asked, where, parts);
-        if (rows?.length === 0 && !after && wordsOf(filter.text).length > 0) {
-          return { users: await hydrated(await similar(asked)), next: undefined, similar: true };
-        }
       }
       rows ??= await walked(asked, where, parts, members);
+      if (rows.length === 0 && !after && wordsOf(filter.text).length > 0) {
+        return { users: await hydrated(await similar(asked)), next: undefined, similar: true };
+      }
       const shown = rows.slice(0, limit);
       const last = rows.length > limit ? shown.at(-1) : undefined;
       const next = last && { part: last.part, key: last.key, id: last.id };
@@ -316,8 +325,14 @@ function partsOf({ filter, sort }: UserList): Part[] {
   return parts.map((part, number) => ({ ...part, number }));
 }
 
+interface Walk {
+  key: string;
+  order: string;
+  conditions: string[];
+}
+
 /** What a walk through one part reads, in which order, and where it begins. */
-function walkOf({ sort, descending, after }: UserList, part: Part, params: unknown[]) {
+function walkOf({ sort, descending, after }: UserList, part: Part, params: unknown[]): Walk {
   const { expression, type } = sorts[sort];
   const way = descending ? 'desc' : 'asc';
   const conditions = [...part.where(params)];
