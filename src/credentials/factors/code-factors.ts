@@ -5,7 +5,7 @@ import type { Db } from '../../platform/db/index.ts';
 import { addressKey, type Clock, type Limits, Refusal } from '../../platform/index.ts';
 import { phoneNumber, type User, type Users } from '../../users/index.ts';
 import { type Budgets, countMessage } from '../budgets.ts';
-import { byThemselves } from '../journeys/journeys.ts';
+import { byThemselves } from '../by.ts';
 import type { CodeKind, OpenCode, SentCodes } from './sent-codes.ts';
 
 export interface CodeFactor {

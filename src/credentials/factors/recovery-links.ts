@@ -2,8 +2,8 @@ import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { type Clock, newId, Refusal, randomToken, secondsAfter, sha256 } from '../../platform/index.ts';
 import type { Users } from '../../users/index.ts';
-import type { By } from '../journeys/journeys.ts';
-import type { Links } from '../journeys/links.ts';
+import type { By } from '../by.ts';
+import type { Links } from '../links.ts';
 import type { Notices } from '../notices.ts';
 import type { SecondFactors } from './second-factors.ts';
 

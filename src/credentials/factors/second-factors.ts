@@ -5,7 +5,7 @@ import type { Sessions } from '../../sessions/index.ts';
 import type { User } from '../../users/index.ts';
 import { type Attempts, createAttempts } from '../attempts.ts';
 import type { Budgets } from '../budgets.ts';
-import { type By, byThemselves } from '../journeys/journeys.ts';
+import { type By, byThemselves } from '../by.ts';
 import type { Notices } from '../notices.ts';
 import type { CodeFactors } from './code-factors.ts';
 import type { Factors } from './factors.ts';

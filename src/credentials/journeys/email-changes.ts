@@ -1,9 +1,10 @@
 import { Refusal, type Vault } from '../../platform/index.ts';
 import { emailKey, type FormerAddresses, isEmail, type User } from '../../users/index.ts';
+import { byThemselves } from '../by.ts';
 import type { Notices } from '../notices.ts';
 import type { Proof } from '../proofs.ts';
 import { evenly } from './even.ts';
-import { type Asker, byThemselves, countCode, countLetter, matchCode, minutes, type Ports, send } from './journeys.ts';
+import { type Asker, countCode, countLetter, matchCode, minutes, type Ports, send } from './journeys.ts';
 
 /**
  * A person takes another address.

@@ -3,21 +3,19 @@ import type { LetterName, Letters, Mail } from '../../mail/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { addressKey, type Clock, type Limits, Refusal } from '../../platform/index.ts';
 import type { Sessions } from '../../sessions/index.ts';
-import { type Change, emailKey, type User, type Users } from '../../users/index.ts';
+import { emailKey, type User, type Users } from '../../users/index.ts';
 import type { Attempts } from '../attempts.ts';
 import type { Budgets } from '../budgets.ts';
+import type { By } from '../by.ts';
 import type { Captcha } from '../captcha/captcha.ts';
 import type { Factors } from '../factors/factors.ts';
 import type { RememberedDevices } from '../factors/remembered-devices.ts';
+import type { Links } from '../links.ts';
 import type { Passwords } from '../passwords/passwords.ts';
 import type { PasswordContext, PasswordPolicy } from '../passwords/policy.ts';
 import type { Proof, ProofPurpose, Proofs } from '../proofs.ts';
-import type { Links } from './links.ts';
 
 // What the journeys (register, verify, reset, change) are built from, and what they have in common.
-
-/** Who does it, why and from where. */
-export type By = Omit<Change, 'at'>;
 
 /** The browser and the person at the other end, as far as letters and the journal need them. */
 export interface Asker {
@@ -63,11 +61,6 @@ export interface JourneySettings {
 }
 
 export const minutes = (seconds: number): number => Math.round(seconds / 60);
-
-/** The person did it, from this address. */
-export const byThemselves = (userId: string, ip: string): By => ({ actor: { kind: 'user', id: userId }, ip });
-
-export const anonymously = (ip: string): By => ({ actor: { kind: 'anonymous' }, ip });
 
 /** What the policy must know of a person. */
 export const contextOf = (user: Pick<User, 'email' | 'name' | 'givenName' | 'familyName'>): PasswordContext => ({

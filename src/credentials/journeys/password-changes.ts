@@ -1,6 +1,7 @@
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
-import { byThemselves, contextOf, type Ports, replacePassword } from './journeys.ts';
+import { byThemselves } from '../by.ts';
+import { contextOf, type Ports, replacePassword } from './journeys.ts';
 
 /** People who can sign in change their password: because they want to, or because they have to. */
 export interface PasswordChanges {

@@ -1,11 +1,10 @@
 import { Refusal } from '../../platform/index.ts';
 import { isEmail } from '../../users/index.ts';
+import { anonymously, byThemselves } from '../by.ts';
 import type { Proof, ProofPurpose } from '../proofs.ts';
 import { evenly } from './even.ts';
 import {
   type Asker,
-  anonymously,
-  byThemselves,
   contextOf,
   countCode,
   countLetter,

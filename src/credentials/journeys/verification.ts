@@ -1,11 +1,10 @@
 import { Refusal } from '../../platform/index.ts';
 import { isEmail, type User, wants } from '../../users/index.ts';
+import { type By, byThemselves } from '../by.ts';
 import type { Proof } from '../proofs.ts';
 import { evenly } from './even.ts';
 import {
   type Asker,
-  type By,
-  byThemselves,
   contextOf,
   countCode,
   countLetter,
