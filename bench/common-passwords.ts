@@ -1,5 +1,6 @@
 /**
- * Makes `src/credentials/common-passwords.bin`, the list of common passwords that Cardea refuses without asking anyone:
+ * Makes `src/credentials/passwords/common-passwords.bin`, the list of common passwords that Cardea refuses without asking
+ * anyone:
  *
  *     npm pack @zxcvbn-ts/language-common@4.1.3 zxcvbn@4.4.2 && (unpack both) &&
  *     node bench/common-passwords.ts <language-common>/src/passwords.json <zxcvbn>/lib/frequency_lists.js
@@ -10,7 +11,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import vm from 'node:vm';
-import { digestOf, entrySize } from '../src/credentials/common.ts';
+import { digestOf, entrySize } from '../src/credentials/passwords/common.ts';
 
 const words = new Set<string>();
 for (const file of process.argv.slice(2)) {
@@ -26,6 +27,6 @@ for (const file of process.argv.slice(2)) {
 }
 if (words.size < 30_000) throw new Error(`only ${words.size} passwords: were both files named?`);
 const digests = [...new Set([...words].map((word) => digestOf(word).toString('hex')))].sort();
-const target = new URL('../src/credentials/common-passwords.bin', import.meta.url);
+const target = new URL('../src/credentials/passwords/common-passwords.bin', import.meta.url);
 writeFileSync(target, Buffer.from(digests.join(''), 'hex'));
 console.log(`${digests.length} entries of ${entrySize} bytes`);

@@ -7,8 +7,8 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { hash } from '@node-rs/argon2';
-import { createHashing } from '../src/credentials/hashing.ts';
-import { defaultCost } from '../src/credentials/passwords.ts';
+import { createHashing } from '../src/credentials/passwords/hashing.ts';
+import { defaultCost } from '../src/credentials/passwords/passwords.ts';
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const signOnce = () =>

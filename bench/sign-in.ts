@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { createHashing } from '../src/credentials/hashing.ts';
-import { defaultCost } from '../src/credentials/passwords.ts';
+import { createHashing } from '../src/credentials/passwords/hashing.ts';
+import { defaultCost } from '../src/credentials/passwords/passwords.ts';
 import { type Bench, isGoalMode, type Row } from './support/bench.ts';
 import { compare, median } from './support/rounds.ts';
 import { password, people } from './support/seeds.ts';

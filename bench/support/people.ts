@@ -109,3 +109,14 @@ export async function learn(pool: Pool): Promise<void> {
   );
   await pool.query('analyze user_word');
 }
+
+/** Reads what lists need into PostgreSQL's memory, as it is where somebody has been working for a while. */
+export async function warm(pool: Pool): Promise<void> {
+  await pool.query('create extension if not exists pg_prewarm');
+  await pool.query({
+    text: `select pg_prewarm(c.oid::regclass) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = 'public' and c.relkind in ('r', 'i') and c.relpages > 0
+        and c.relname ~ '^(user_account|group_member|organisation_member|user_word)'`,
+    query_timeout: 300_000,
+  } as never);
+}

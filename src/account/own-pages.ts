@@ -1,3 +1,4 @@
+import { scopesInWords } from '../clients/index.ts';
 import type { CodeKind } from '../credentials/index.ts';
 import { codeField } from '../platform/fields.ts';
 import { createForm, type Typed } from '../platform/form.ts';
@@ -113,10 +114,6 @@ export function sessionsPage(input: {
   return { ...ownPage('sessions', 'sessions', input), ...input };
 }
 
-const knownScopes = new Set(
-  'openid profile email phone address offline_access groups roles permissions organization'.split(' '),
-);
-
 /** POST /account/applications/withdraw {client} */
 export function applicationsPage(input: {
   applications: { id: string; name: string; logo?: string | undefined; since: Date | undefined; scopes: string[] }[];
@@ -126,7 +123,7 @@ export function applicationsPage(input: {
     ...ownPage('applications', 'applications', input),
     applications: input.applications.map(({ scopes, ...application }) => ({
       ...application,
-      items: scopes.map((scope) => (knownScopes.has(scope) ? { code: `scope.${scope}` } : { text: scope })),
+      items: scopes.map((scope) => (scopesInWords.has(scope) ? { code: `scope.${scope}` } : { text: scope })),
     })),
   };
 }

@@ -1,37 +1,17 @@
 import { createForm, type FieldSpec, type Problem, type Typed } from '../platform/form.ts';
-import { type ProfileField, profileLimits, type User } from '../users/index.ts';
+import { addressFields, type ProfileField, profileSpec, type User } from '../users/index.ts';
 import { ownPage } from './own-pages.ts';
 
 const home = '/account/profile';
 
-const field = (name: ProfileField, more: Omit<FieldSpec, 'name'> = {}): FieldSpec => ({
-  name,
-  maxlength: profileLimits[name],
-  ...more,
-});
-
 const groups: Record<string, FieldSpec[]> = {
   name: [
-    field('given_name', { autocomplete: 'given-name' }),
-    field('middle_name', { autocomplete: 'additional-name' }),
-    field('family_name', { autocomplete: 'family-name' }),
-    field('name', { label: 'label.display_name', hint: 'hint.display_name', autocomplete: 'name' }),
-    field('nickname', { autocomplete: 'nickname' }),
+    ...(['given_name', 'middle_name', 'family_name'] as const).map(profileSpec),
+    { ...profileSpec('name'), label: 'label.display_name', hint: 'hint.display_name' },
+    profileSpec('nickname'),
   ],
-  contact: [
-    field('phone_number', { type: 'tel', autocomplete: 'tel', hint: 'hint.phone_number' }),
-    field('street_address', { type: 'textarea', autocomplete: 'street-address' }),
-    field('postal_code', { autocomplete: 'postal-code' }),
-    field('locality', { autocomplete: 'address-level2' }),
-    field('region', { autocomplete: 'address-level1' }),
-    field('country', { autocomplete: 'country-name' }),
-  ],
-  about: [
-    field('birthdate', { type: 'date', autocomplete: 'bday' }),
-    field('gender', { autocomplete: 'sex' }),
-    field('website', { type: 'url', autocomplete: 'url' }),
-    field('bio', { type: 'textarea', hint: 'hint.bio' }),
-  ],
+  contact: (['phone_number', ...addressFields] as const).map(profileSpec),
+  about: (['birthdate', 'gender', 'website', 'bio'] as const).map(profileSpec),
 };
 
 /** Every field of the form but the custom ones. */

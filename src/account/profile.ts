@@ -7,7 +7,7 @@ import {
   fieldsAsked,
   formValues,
   mergeValues,
-  type ProfileProblem,
+  profileProblems,
   readProfile,
   typedValues,
   type User,
@@ -132,11 +132,6 @@ export function createProfilePages(ports: AccountPorts, guard: SignedInGuard) {
     },
   };
 }
-
-const profileProblems = (error: unknown): ProfileProblem[] | undefined =>
-  error instanceof Refusal && error.code === 'profile.refused'
-    ? (error.details.problems as ProfileProblem[])
-    : undefined;
 
 const typedIn = (form: Form) =>
   Object.fromEntries(profileFields.flatMap((name) => (form[name] === undefined ? [] : [[name, form[name]]])));

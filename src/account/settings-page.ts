@@ -1,13 +1,8 @@
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
-import { type Preferences, withholdableClaims } from '../users/index.ts';
+import { type Preferences, profileSpec, withholdableClaims } from '../users/index.ts';
 import { ownPage } from './own-pages.ts';
 
 const home = '/account/settings';
-
-/** Every zone the runtime knows, by name; UTC is none of them to Intl. */
-const zones = Object.fromEntries(
-  ['UTC', ...Intl.supportedValuesOf('timeZone')].map((zone) => [zone, zone.replaceAll('_', ' ')]),
-);
 
 /** How a language calls itself. */
 const nameOf = (tag: string): string => {
@@ -52,15 +47,7 @@ export function settingsPage(
         options: { system: 'settings.theme.system', light: 'settings.theme.light', dark: 'settings.theme.dark' },
         value: preferences.theme,
       },
-      {
-        name: 'zoneinfo',
-        type: 'select',
-        required: true,
-        label: 'label.settings.zoneinfo',
-        options: { '': 'settings.zoneinfo.none' },
-        choices: zones,
-        value: preferences.zoneinfo ?? '',
-      },
+      { ...profileSpec('zoneinfo'), required: true, value: preferences.zoneinfo ?? '' },
     ],
     notifications: [
       ...(sms ? [box('security_sms', notifications.security.sms)] : []),

@@ -5,3 +5,4 @@
 export { type ClientRecord, type Clients, createClients } from './clients.ts';
 export { type ClientMetadata, ownClientMetadata, scopesNamedBy, usesSecret } from './metadata.ts';
 export { createResourceServers, type ResourceServer, type ResourceServers } from './resource-servers.ts';
+export { scopesInWords } from './scopes.ts';

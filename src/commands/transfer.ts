@@ -86,7 +86,7 @@ async function finished(context: Context, id: string): Promise<{ result: unknown
 export const transferCommands: Command[] = [
   {
     name: 'users import',
-    usage: `<file or -> [--from ${sourceNames.join('|')}] [--map MAP.yaml] [--dry-run] [--existing skip|update]`,
+    usage: `<file or -> [--from ${sourceNames.join('|')}] [--map MAP.yaml] [--delimiter CHARACTER] [--dry-run] [--existing skip|update] [--verified] [--create-groups] [--definitions] [--administrators] [--report all|problems] [--firebase-keys FILE.yaml] [--pepper-file FILE]`,
     about: 'bring people in from a file; see docs/guides/import.md',
     options: {
       from: { type: 'string' },

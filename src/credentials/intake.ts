@@ -1,8 +1,9 @@
 import { Secret } from 'otpauth';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, newId, type Vault } from '../platform/index.ts';
-import { recoveryCodeMac } from './recovery-codes.ts';
-import { totpSealing } from './totp.ts';
+import type { Clock, Vault } from '../platform/index.ts';
+import { recoveryCodeMac } from './factors/recovery-codes.ts';
+import { totpSealing } from './factors/totp.ts';
+import { iso, type PasskeyRow, passkeyColumns, passkeyOf, passkeyRow, type WholePasskey } from './passkeys/whole.ts';
 
 /** Everything a person proves themselves with, as it is brought in and taken out. Times are ISO 8601. */
 export interface WholeCredentials {
@@ -16,21 +17,6 @@ export interface WholeCredentials {
   passkeys?: WholePasskey[] | undefined;
 }
 
-export interface WholePasskey {
-  id?: string | undefined;
-  /** base64url, as `publicKey` is. */
-  credentialId: string;
-  publicKey: string;
-  signCount: number;
-  transports: string[];
-  aaguid: string;
-  backupEligible: boolean;
-  backedUp: boolean;
-  name?: string | undefined;
-  createdAt?: string | undefined;
-  lastUsedAt?: string | undefined;
-}
-
 /** Credentials by the hundred, in single statements. */
 export interface CredentialIntake {
   /** In the open transaction. Nothing replaces what a person has: kinds they have already are left as they are. */
@@ -40,7 +26,6 @@ export interface CredentialIntake {
   isTotpSecret(text: string): boolean;
 }
 
-const iso = (text: string | null): string | undefined => (text === null ? undefined : new Date(text).toISOString());
 const spelledSecret = (text: string) => text.replace(/[\s-]/g, '').replace(/=+$/, '').toUpperCase();
 
 export function createCredentialIntake({ db, clock, vault }: { db: Db; clock: Clock; vault: Vault }): CredentialIntake {
@@ -55,128 +40,102 @@ export function createCredentialIntake({ db, clock, vault }: { db: Db; clock: Cl
     );
   };
 
+  type Each = readonly (readonly [userId: string, held: WholeCredentials])[];
+
+  const storePasswords = (each: Each, now: string) =>
+    insert(
+      each.flatMap(([user_id, { password }]) =>
+        password ? [{ user_id, hash: password.hash, changed_at: password.changedAt ?? now }] : [],
+      ),
+      'password',
+      { user_id: 'uuid', hash: 'text', changed_at: 'timestamptz' },
+    );
+
+  const storeApps = (each: Each, now: string) =>
+    insert(
+      each.flatMap(([user_id, { totp }]) => {
+        if (!totp) return [];
+        const secret = vault.seal(spelledSecret(totp.secret), totpSealing(user_id));
+        return [{ user_id, secret, last_step: 0, created_at: totp.createdAt ?? now }];
+      }),
+      'totp',
+      { user_id: 'uuid', secret: 'text', last_step: 'bigint', created_at: 'timestamptz' },
+    );
+
+  /** All of somebody's codes or none: whoever has some keeps those. */
+  const storeCodes = async (each: Each, now: string) => {
+    const codes = each.flatMap(([user_id, { recoveryCodes = [], recoveryCodeMacs = [] }]) => [
+      ...recoveryCodes.map((code) => ({ user_id, mac: recoveryCodeMac(vault, user_id, code), issued_at: now })),
+      ...recoveryCodeMacs.map(({ mac, issuedAt, usedAt }) => ({ user_id, mac, issued_at: issuedAt, used_at: usedAt })),
+    ]);
+    if (codes.length === 0) return;
+    const ids = [...new Set(codes.map(({ user_id }) => user_id))];
+    const have = await db.query<{ user_id: string }>(
+      'select distinct user_id from recovery_code where user_id = any($1)',
+      [ids],
+    );
+    const had = new Set(have.map(({ user_id }) => user_id));
+    await insert(
+      codes.filter(({ user_id }) => !had.has(user_id)),
+      'recovery_code',
+      { user_id: 'uuid', mac: 'text', issued_at: 'timestamptz', used_at: 'timestamptz' },
+    );
+  };
+
+  const storePasskeys = (each: Each, now: string) =>
+    insert(
+      each.flatMap(([user_id, { passkeys = [] }]) => passkeys.map((one) => passkeyRow(user_id, one, now))),
+      'passkey',
+      passkeyColumns,
+    );
+
+  /** Reads rows of a table about these people, and puts each where it belongs. */
+  const gather = async <Row extends { user_id: string }>(
+    sql: string,
+    found: ReadonlyMap<string, WholeCredentials>,
+    put: (held: WholeCredentials, row: Row) => void,
+  ) => {
+    for (const row of await db.query<Row>(sql, [[...found.keys()]])) put(found.get(row.user_id)!, row);
+  };
+
   return {
     async store(all) {
       const now = clock.now().toISOString();
       const each = [...all];
-      await insert(
-        each.flatMap(([user_id, { password }]) =>
-          password ? [{ user_id, hash: password.hash, changed_at: password.changedAt ?? now }] : [],
-        ),
-        'password',
-        { user_id: 'uuid', hash: 'text', changed_at: 'timestamptz' },
-      );
-      await insert(
-        each.flatMap(([user_id, { totp }]) =>
-          totp
-            ? [
-                {
-                  user_id,
-                  secret: vault.seal(spelledSecret(totp.secret), totpSealing(user_id)),
-                  last_step: 0,
-                  created_at: totp.createdAt ?? now,
-                },
-              ]
-            : [],
-        ),
-        'totp',
-        { user_id: 'uuid', secret: 'text', last_step: 'bigint', created_at: 'timestamptz' },
-      );
-      const codes = each.flatMap(([user_id, { recoveryCodes = [], recoveryCodeMacs = [] }]) => [
-        ...recoveryCodes.map((code) => ({ user_id, mac: recoveryCodeMac(vault, user_id, code), issued_at: now })),
-        ...recoveryCodeMacs.map(({ mac, issuedAt, usedAt }) => ({
-          user_id,
-          mac,
-          issued_at: issuedAt,
-          used_at: usedAt,
-        })),
-      ]);
-      if (codes.length > 0) {
-        const ids = [...new Set(codes.map(({ user_id }) => user_id))];
-        const have = await db.query<{ user_id: string }>(
-          'select distinct user_id from recovery_code where user_id = any($1)',
-          [ids],
-        );
-        const had = new Set(have.map(({ user_id }) => user_id));
-        await insert(
-          codes.filter(({ user_id }) => !had.has(user_id)),
-          'recovery_code',
-          { user_id: 'uuid', mac: 'text', issued_at: 'timestamptz', used_at: 'timestamptz' },
-        );
-      }
-      const passkeys = each.flatMap(([user_id, { passkeys = [] }]) =>
-        passkeys.map((one) => ({
-          id: one.id ?? newId(),
-          user_id,
-          credential_id: one.credentialId,
-          public_key: `\\x${Buffer.from(one.publicKey, 'base64url').toString('hex')}`,
-          sign_count: one.signCount,
-          transports: one.transports,
-          aaguid: one.aaguid,
-          backup_eligible: one.backupEligible,
-          backed_up: one.backedUp,
-          name: one.name,
-          created_at: one.createdAt ?? now,
-          last_used_at: one.lastUsedAt,
-        })),
-      );
-      await insert(passkeys, 'passkey', {
-        id: 'uuid',
-        user_id: 'uuid',
-        credential_id: 'text',
-        public_key: 'bytea',
-        sign_count: 'bigint',
-        transports: 'text[]',
-        aaguid: 'uuid',
-        backup_eligible: 'boolean',
-        backed_up: 'boolean',
-        name: 'text',
-        created_at: 'timestamptz',
-        last_used_at: 'timestamptz',
-      });
+      await storePasswords(each, now);
+      await storeApps(each, now);
+      await storeCodes(each, now);
+      await storePasskeys(each, now);
     },
 
     async of(userIds) {
       const found = new Map<string, WholeCredentials>(userIds.map((id) => [id, {}]));
-      const of = (id: string) => found.get(id)!;
-      const rows = <Row>(sql: string) => db.query<Row>(sql, [userIds]);
-      for (const row of await rows<{ user_id: string; hash: string; changed_at: string }>(
+      await gather<{ user_id: string; hash: string; changed_at: string }>(
         'select user_id, hash, changed_at from password where user_id = any($1)',
-      )) {
-        of(row.user_id).password = { hash: row.hash, changedAt: iso(row.changed_at) };
-      }
-      for (const row of await rows<{ user_id: string; secret: string; created_at: string }>(
+        found,
+        (held, { hash, changed_at }) => {
+          held.password = { hash, changedAt: iso(changed_at) };
+        },
+      );
+      await gather<{ user_id: string; secret: string; created_at: string }>(
         'select user_id, secret, created_at from totp where user_id = any($1)',
-      )) {
-        const secret = vault.open(row.secret, totpSealing(row.user_id));
-        of(row.user_id).totp = { secret, createdAt: iso(row.created_at) };
-      }
-      for (const row of await rows<{ user_id: string; mac: string; issued_at: string; used_at: string | null }>(
+        found,
+        (held, { user_id, secret, created_at }) => {
+          held.totp = { secret: vault.open(secret, totpSealing(user_id)), createdAt: iso(created_at) };
+        },
+      );
+      await gather<{ user_id: string; mac: string; issued_at: string; used_at: string | null }>(
         'select user_id, mac, issued_at, used_at from recovery_code where user_id = any($1) order by mac',
-      )) {
-        const one = of(row.user_id);
-        one.recoveryCodeMacs ??= [];
-        one.recoveryCodeMacs.push({ mac: row.mac, issuedAt: iso(row.issued_at)!, usedAt: iso(row.used_at) });
-      }
-      for (const row of await rows<Record<string, never>>(
-        'select * from passkey where user_id = any($1) order by id',
-      )) {
-        const one = of(row.user_id!);
-        one.passkeys ??= [];
-        one.passkeys.push({
-          id: row.id!,
-          credentialId: row.credential_id!,
-          publicKey: Buffer.from(row.public_key!).toString('base64url'),
-          signCount: Number(row.sign_count),
-          transports: row.transports!,
-          aaguid: row.aaguid!,
-          backupEligible: row.backup_eligible!,
-          backedUp: row.backed_up!,
-          name: row.name ?? undefined,
-          createdAt: iso(row.created_at!),
-          lastUsedAt: iso(row.last_used_at ?? null),
-        });
-      }
+        found,
+        (held, { mac, issued_at, used_at }) => {
+          held.recoveryCodeMacs ??= [];
+          held.recoveryCodeMacs.push({ mac, issuedAt: iso(issued_at)!, usedAt: iso(used_at) });
+        },
+      );
+      await gather<PasskeyRow>('select * from passkey where user_id = any($1) order by id', found, (held, row) => {
+        held.passkeys ??= [];
+        held.passkeys.push(passkeyOf(row));
+      });
       return found;
     },
 

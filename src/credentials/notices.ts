@@ -6,12 +6,11 @@ import { type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } f
 import type { Sessions } from '../sessions/index.ts';
 import { type User, type Users, wants } from '../users/index.ts';
 import { type Budgets, countMessage } from './budgets.ts';
+import type { RecoveryCodes } from './factors/recovery-codes.ts';
+import type { RememberedDevices } from './factors/remembered-devices.ts';
 import type { Links } from './links.ts';
-import type { Passwords } from './passwords.ts';
+import type { Passwords } from './passwords/passwords.ts';
 import type { Proofs } from './proofs.ts';
-import type { RecoveryCodes } from './recovery-codes.ts';
-import type { RememberedDevices } from './remembered-devices.ts';
-import type { Resets } from './resets.ts';
 
 /** What tells the owner after the fact: letters, each with a link for "this was not me", and what they have chosen beside. */
 export interface Notices {
@@ -82,8 +81,8 @@ export function createNotices(deps: {
   links: Links;
   /** Ways in that are another room's. */
   elsewhere: { removeSince(userId: string, since: Date): Promise<void> };
-  /** Set once it is built: it needs this room's letters itself. */
-  resets(): Pick<Resets, 'request'>;
+  /** Sends the letter for a new password. Set once it is built: it needs these notices itself. */
+  resets(): { request(input: { email: string; ip: string; locale: string }): Promise<unknown> };
 }): Notices {
   const { db, clock, mail, events, users, sessions, links } = deps;
   const refused = () => new Refusal('notice.link_refused', { kind: 'invalid' });

@@ -1,10 +1,16 @@
 import type { Db } from '../platform/db/index.ts';
-import type { User, Users } from '../users/index.ts';
+import type { User, UserProfile, Users } from '../users/index.ts';
 import type { Provider } from './definition.ts';
 import type { FactsIn } from './facts.ts';
 import type { Identities, Whence } from './identities.ts';
 import { applyFacts, type Mapped } from './mapping.ts';
 import type { Arrival } from './upstreams/upstream.ts';
+
+/** What somebody has said themselves. */
+export type OwnWords = Partial<Omit<Mapped, 'profile'>> & {
+  profile?: UserProfile;
+  termsVersion?: string | undefined;
+};
 
 /** The accounts of those who come from a provider: made, and kept as it says. */
 export interface Accounts {
@@ -16,7 +22,7 @@ export interface Accounts {
   create(
     outcome: { provider: Provider; arrival: Arrival },
     from: Whence,
-    own?: Partial<Mapped> & { termsVersion?: string | undefined },
+    own?: OwnWords,
   ): Promise<{ user: User; identityId: string }>;
   /** Notes a sign-in and brings the account up to date, as the provider's policy says. */
   cameBy(input: { user: User; identityId: string; provider: Provider; arrival: Arrival; from: Whence }): Promise<void>;

@@ -4,6 +4,7 @@
  * theirs. Leaves to others every page and redirect (signin, account), what else a person proves (credentials), and who
  * the person is (users).
  */
+export type { OwnWords } from './accounts.ts';
 export type { Came } from './came.ts';
 export {
   buttonOf,

@@ -46,6 +46,18 @@ it('two processes together let in no more than the budget', async () => {
   expect(through(results.flat())).toBeGreaterThan(95);
 });
 
+it('takes the next ones before the last is gone, so that whoever asks does not wait', async () => {
+  const { limits, taken } = store();
+  const allowance = createAllowance({ limits, budget });
+  for (let turn = 1; turn <= 4; turn++) await allowance.demand('a');
+  expect(taken.get('a')).toBe(1);
+  expect(await allowance.demand('a')).toEqual({ taken: 5, retryAfter: 30 });
+  expect(taken.get('a')).toBe(2);
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(await allowance.demand('a')).toEqual({ taken: 6, retryAfter: 30 });
+});
+
 it('begins anew when the window has ended, with nothing of the one before', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const { limits, taken } = store();

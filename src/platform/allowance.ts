@@ -32,6 +32,8 @@ interface Held {
  */
 export function createAllowance({ limits, budget }: { limits: Pick<Limits, 'take'>; budget: Budget }): Allowance {
   const share = Math.max(1, Math.min(mostPerPoint, Math.floor(budget.points / 10)));
+  /** When so many are left the next are taken, so that hardly anybody waits for the store. */
+  const ahead = share < 10 ? -1 : Math.floor(share / 2);
   const shared: Budget = { ...budget, points: Math.ceil(budget.points / share) };
   const holds = new Map<string, Held>();
 
@@ -48,14 +50,22 @@ export function createAllowance({ limits, budget }: { limits: Pick<Limits, 'take
   const take = async (key: string, mine: Held): Promise<void> => {
     try {
       const { taken, allowed, retryAfter } = await limits.take(shared, key);
+      const now = performance.now();
+      // What was left of the window before is gone with it.
+      const kept = mine.until > now ? mine.left : 0;
       // While nothing can be counted nobody is told of a window.
-      mine.until = performance.now() + Math.max(1, retryAfter) * 1000;
+      mine.until = now + Math.max(1, retryAfter) * 1000;
       mine.taken = Math.min(budget.points, taken * share);
-      mine.left = allowed ? share - Math.max(0, taken * share - budget.points) : 0;
+      mine.left = kept + (allowed ? share - Math.max(0, taken * share - budget.points) : 0);
       mine.refused = !allowed;
     } finally {
       mine.taking = undefined;
     }
+  };
+
+  const taking = (key: string, mine: Held): Promise<void> => {
+    mine.taking ??= take(key, mine);
+    return mine.taking;
   };
 
   return {
@@ -63,13 +73,14 @@ export function createAllowance({ limits, budget }: { limits: Pick<Limits, 'take
       for (;;) {
         const mine = holdOf(key);
         const retryAfter = Math.max(0, Math.ceil((mine.until - performance.now()) / 1000));
-        if (mine.refused) throw exceeded(budget, retryAfter);
         if (mine.left > 0) {
           mine.left--;
+          // Who asks when none is left tries again.
+          if (mine.left === ahead && !mine.refused) taking(key, mine).catch(() => {});
           return { taken: mine.taken - mine.left, retryAfter };
         }
-        mine.taking ??= take(key, mine);
-        await mine.taking;
+        if (mine.refused) throw exceeded(budget, retryAfter);
+        await taking(key, mine);
       }
     },
   };

@@ -40,9 +40,10 @@ const person = z.strictObject({
     .optional(),
 });
 
-/** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */
+/** An address, or a name. */
 const reference = z.string().min(1).max(320);
 
+/** Every list may be absent. Whatever is not known here is a fault, so that a slip of the pen is not silently nothing. */
 export const planSchema = z.strictObject({
   /** Named actions, and the roles that are sets of them. */
   permissions: z

@@ -1,14 +1,19 @@
 import { acrOf, amrOf } from '../credentials/index.ts';
-import { Refusal } from '../platform/index.ts';
 import { lookOf } from '../users/index.ts';
 import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
 import type { SigninPorts } from './ports.ts';
+import { createSettling } from './settle-provider.ts';
 import { whence } from './steps/problems.ts';
+
+interface Proof {
+  amr: string[];
+  acr?: string;
+}
 
 /** Everything is proved: the device is remembered, the journal and the owner told, and the engine resumes with who it is. */
 export function createComplete(ports: SigninPorts) {
-  const { attempts, events, settings, users, notices, rememberedDevices, risk, present, federation } = ports;
+  const { attempts, events, settings, users, notices, rememberedDevices, risk, present } = ports;
   const device = deviceCookie(settings);
   const remembered = rememberedCookie(settings);
 
@@ -33,60 +38,33 @@ export function createComplete(ports: SigninPorts) {
     });
   };
 
-  /**
-   * Links what was to be linked, and makes sure that what was come by still leads here. @returns whether to go on
-   */
-  const settleProvider = async (interaction: Interaction): Promise<boolean> => {
-    const { attempt } = interaction;
-    const { linking, came, userId } = attempt;
-    if (!userId || attempt.proved.length === 0) return true;
-    try {
-      const linked = linking?.answer === 'yes' ? await link(interaction, userId, linking) : undefined;
-      if (came) {
-        came.identityId ??= linked;
-        await arrived(interaction, userId, came);
-      }
-      return true;
-    } catch (error) {
-      if (!(error instanceof Refusal) || !error.code.startsWith('federation.')) throw error;
-      interaction.restart({
-        direct: true,
-        linking: undefined,
-        problem: { code: error.code, params: { provider: '' } },
-      });
-      await interaction.advance();
-      return false;
-    }
-  };
+  const settleProvider = createSettling(ports);
 
-  const over = () => new Refusal('federation.over', { kind: 'conflict' });
-
-  const link = async (
-    interaction: Interaction,
-    userId: string,
-    { provider: { id }, arrival }: NonNullable<Interaction['attempt']['linking']>,
-  ): Promise<string> => {
-    const { proved } = interaction.attempt;
-    const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
-    if (!user || !provider) throw over();
-    const how = proved.includes('fed') ? 'trusted_address' : 'proved';
-    const { identityId } = await federation.link({ user, provider, arrival, from: whence(interaction), how });
-    return identityId;
-  };
-
-  /** What was come by still leads here, and is noted: unlinked or switched off since, it does not. */
-  const arrived = async (
-    interaction: Interaction,
-    userId: string,
-    { provider: id, identityId = '', arrival }: NonNullable<Interaction['attempt']['came']>,
-  ) => {
-    const [user, provider] = [await users.byId(userId), await federation.providers.find(id)];
-    if (!user || !provider || !(await federation.stillLinked(identityId, userId))) throw over();
-    await federation.cameBy({ user, identityId, provider, arrival, from: whence(interaction) });
+  /** The journal, the device and the owner are told; the browser looks from now on as the person likes it. */
+  const note = async (interaction: Interaction, accountId: string, { amr, acr }: Proof) => {
+    const { ctx, attempt, client } = interaction;
+    const known = device.read(ctx);
+    const newDevice = !attempts.knownDevice(known, accountId);
+    await tellOwner(interaction, accountId, newDevice);
+    if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
+    await users.signedIn(accountId);
+    const provider = attempt.came?.provider;
+    await events.record({
+      type: 'signin.succeeded',
+      actor: { kind: 'user', id: accountId },
+      subject: accountId,
+      client: client.id,
+      ip: ctx.ip,
+      userAgent: ctx.get('user-agent'),
+      data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(provider ? { provider } : {}) },
+    });
+    device.write(ctx, attempts.deviceToken(accountId, known));
+    const user = await users.byId(accountId);
+    if (user) present.wear(ctx, lookOf(user));
   };
 
   return async (interaction: Interaction): Promise<void> => {
-    const { ctx, prompt, attempt, client } = interaction;
+    const { prompt, attempt } = interaction;
     if (!(await settleProvider(interaction))) return;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
     // Who has just said who they are has chosen an account by it.
@@ -95,41 +73,23 @@ export function createComplete(ports: SigninPorts) {
     if (attempt.proved.length === 0) return interaction.finish(answered);
 
     const accountId = attempt.userId!;
-    const { came, upon } = attempt;
-    // What was added to a session makes it stronger, not younger: whoever finds it open still has no password.
-    const since = upon?.authTime ?? (came?.authTime ? Math.floor(Date.parse(came.authTime) / 1000) : undefined);
-    const amr = amrOf(attempt.proved);
     const acr = acrOf(attempt.proved);
-    const known = device.read(ctx);
-    const newDevice = !attempts.knownDevice(known, accountId);
-    await tellOwner(interaction, accountId, newDevice);
-    if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
-    await users.signedIn(accountId);
-    await events.record({
-      type: 'signin.succeeded',
-      actor: { kind: 'user', id: accountId },
-      subject: accountId,
-      client: client.id,
-      ip: ctx.ip,
-      userAgent: ctx.get('user-agent'),
-      data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(came ? { provider: came.provider } : {}) },
-    });
-    device.write(ctx, attempts.deviceToken(accountId, known));
-    const user = await users.byId(accountId);
-    if (user) present.wear(ctx, lookOf(user));
-    await interaction.finish({
-      ...answered,
-      login: {
-        accountId,
-        remember: attempt.remember,
-        amr,
-        ...(acr ? { acr } : {}),
-        ...(since === undefined ? {} : { ts: since }),
-      },
-      // Noted with the session by whoever hears of it from the engine.
-      ...(came?.identityId
-        ? { federation: { identityId: came.identityId, sid: came.arrival.sid, idToken: came.arrival.idToken } }
-        : {}),
-    });
+    const proof = { amr: amrOf(attempt.proved), ...(acr ? { acr } : {}) };
+    await note(interaction, accountId, proof);
+    await interaction.finish({ ...answered, ...loginOf(interaction, accountId, proof) });
+  };
+}
+
+/** What the engine is told: who it is, how that was proved, and when. */
+function loginOf({ attempt }: Interaction, accountId: string, proof: Proof) {
+  const { came, upon, remember } = attempt;
+  // What was added to a session makes it stronger, not younger: whoever finds it open still has no password.
+  const since = upon?.authTime ?? (came?.authTime ? Math.floor(Date.parse(came.authTime) / 1000) : undefined);
+  return {
+    login: { accountId, remember, ...proof, ...(since === undefined ? {} : { ts: since }) },
+    // Noted with the session by whoever hears of it from the engine.
+    ...(came?.identityId
+      ? { federation: { identityId: came.identityId, sid: came.arrival.sid, idToken: came.arrival.idToken } }
+      : {}),
   };
 }

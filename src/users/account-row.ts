@@ -47,6 +47,7 @@ const later = [
   { column: 'version', type: 'integer', field: 'version' },
 ];
 const read = [...written, ...later];
+const times = read.filter(({ type }) => type === 'timestamptz');
 
 const insertion = `insert into user_account (${written.map(({ column }) => column).join(', ')})
   values (${written.map((_, index) => `$${index + 1}`).join(', ')})`;
@@ -61,18 +62,15 @@ export async function insertAccount(db: Db, user: User): Promise<void> {
 /** The people with these ids, in their order, to be shown: a change of them would be lost. */
 export async function readAccounts(db: Db, ids: readonly string[]): Promise<User[]> {
   if (ids.length === 0) return [];
-  const rows = await db.query(
-    `select ${read.map(({ column }) => `u.${column}`).join(', ')}
+  const rows = await db.query<Record<string, unknown>>(
+    `select ${read.map(({ column, field }) => `u.${column} as "${field}"`).join(', ')}
      from unnest($1::uuid[]) with ordinality as asked (id, place) join user_account u on u.id = asked.id order by place`,
     [ids],
     'user-read-many',
   );
   return rows.map((row) => {
-    const user: Record<string, unknown> = {};
-    for (const { column, field, type } of read) {
-      const value = row[column];
-      user[field] = type === 'timestamptz' && value !== null ? new Date(value as string) : value;
-    }
-    return Object.assign(new User(), user);
+    for (const { field } of times) if (row[field] !== null) row[field] = new Date(row[field] as string);
+    // Not assigned to a new one: the unit of work would be told of each field.
+    return Object.setPrototypeOf(row, User.prototype) as User;
   });
 }

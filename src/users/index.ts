@@ -74,11 +74,12 @@ export {
 export {
   addressFields,
   type ProfileField,
-  type ProfileProblem,
-  profileLimits,
+  type ProfileOwner,
+  profileProblems,
   readProfile,
   type TypedProfile,
 } from './profile.ts';
+export { profileSpec } from './profile-form.ts';
 export {
   claimsOfFacts,
   createTokenFacts,

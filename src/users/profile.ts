@@ -1,4 +1,5 @@
 import { Refusal } from '../platform/refusal.ts';
+import { isTimeZone } from '../platform/time-zone.ts';
 import { phoneNumber } from './phone.ts';
 import type { User, UserProfile } from './user.ts';
 
@@ -12,9 +13,11 @@ export const profileLimits = {
   family_name: 100,
   name: 200,
   nickname: 100,
+  preferred_username: 100,
   phone_number: 40,
   birthdate: 10,
   gender: 60,
+  zoneinfo: 64,
   website: 500,
   bio: 1_000,
   street_address: 200,
@@ -28,12 +31,19 @@ export type ProfileField = keyof typeof profileLimits;
 /** As typed; what is absent stays, what is empty goes. */
 export type TypedProfile = Partial<Record<ProfileField, string>>;
 
+/** Whoever has a profile: an account, or one that is to be. */
+export type ProfileOwner = Pick<User, 'name' | 'givenName' | 'familyName' | 'profile'>;
+
 /** Something does not fit: all of it is told at once. */
 export interface ProfileProblem {
   field: ProfileField;
-  code: 'field.too_long' | 'phone.invalid' | 'date.invalid' | 'url.invalid';
+  code: 'field.too_long' | 'field.invalid' | 'phone.invalid' | 'date.invalid' | 'url.invalid';
   params?: { max: number };
 }
+
+const profileTexts = [
+  ...(['middle_name', 'nickname', 'preferred_username', 'birthdate', 'gender', 'zoneinfo', 'website', 'bio'] as const),
+];
 
 const severalLines = new Set<ProfileField>(['bio', 'street_address']);
 
@@ -62,10 +72,10 @@ function isWebsite(text: string): boolean {
 
 /**
  * Checks what somebody says of themselves.
- * @returns the change, to be made within `users.update`
+ * @returns the change, to be made within `users.update`, or of facts of somebody new; it writes only what was given
  * @throws Refusal `profile.refused` (invalid); `details.problems` are {@link ProfileProblem}s
  */
-export async function readProfile(typed: TypedProfile, today: Date): Promise<(user: User) => void> {
+export async function readProfile(typed: TypedProfile, today: Date): Promise<(user: ProfileOwner) => void> {
   const problems: ProfileProblem[] = [];
   const given = new Map<ProfileField, string>();
   for (const [name, text] of Object.entries(typed)) {
@@ -86,16 +96,24 @@ export async function readProfile(typed: TypedProfile, today: Date): Promise<(us
   if (birthdate && !isBirthdate(birthdate, today)) problems.push({ field: 'birthdate', code: 'date.invalid' });
   const website = given.get('website');
   if (website && !isWebsite(website)) problems.push({ field: 'website', code: 'url.invalid' });
+  const zone = given.get('zoneinfo');
+  if (zone && !isTimeZone(zone)) problems.push({ field: 'zoneinfo', code: 'field.invalid' });
   if (problems.length > 0) throw new Refusal('profile.refused', { kind: 'invalid', details: { problems } });
   return (user) => change(user, given);
 }
 
-function change(user: User, given: ReadonlyMap<ProfileField, string>): void {
+/** What was wrong with a profile; undefined for any other error. */
+export const profileProblems = (error: unknown): ProfileProblem[] | undefined =>
+  error instanceof Refusal && error.code === 'profile.refused'
+    ? (error.details.problems as ProfileProblem[])
+    : undefined;
+
+function change(user: ProfileOwner, given: ReadonlyMap<ProfileField, string>): void {
   if (given.has('given_name')) user.givenName = given.get('given_name') || null;
   if (given.has('family_name')) user.familyName = given.get('family_name') || null;
   if (given.has('name')) user.name = given.get('name') || null;
   const profile: UserProfile = { ...user.profile };
-  for (const field of ['middle_name', 'nickname', 'birthdate', 'gender', 'website', 'bio'] as const) {
+  for (const field of profileTexts) {
     if (!given.has(field)) continue;
     if (given.get(field)) profile[field] = given.get(field)!;
     else delete profile[field];

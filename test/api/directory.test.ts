@@ -205,6 +205,34 @@ describe('people are found', () => {
     expect(await namesOf({ state: 'Suspended,Deactivated', locale: 'tlh' })).toEqual([]);
   });
 
+  it('page by page, by words: one list, in whichever manner each page was found', async () => {
+    const { call } = stage;
+    for (const name of ['Umber Ona', 'Ada Umber', 'Umber Eva', 'Zoe Umber', 'Umberto Dia', 'Ben Umbers', 'Umber Ova'])
+      await call('POST', '/admin/users', { body: { user_name: name.toLowerCase().replace(' ', '-'), name } });
+    const sorts = ['name', '-name', 'created_at', '-created_at', 'user_name', '-last_sign_in_at'];
+    // Words alone are looked for along the list; with another condition, who fits is gathered.
+    for (const [sort, more] of sorts.flatMap((sort) => [[sort, {}] as const, [sort, { state: 'Active' }] as const])) {
+      const whole = await find({ q: 'umber', sort, limit: '100' });
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<typeof find>> = await find({
+          ...{ q: 'umber', sort, limit: '2', ...more },
+          ...(cursor && { cursor }),
+        });
+        seen.push(...page.items.map(({ name }) => name));
+        cursor = page.next;
+      } while (cursor);
+      expect([sort, more, seen]).toEqual([sort, more, whole.items.map(({ name }) => name)]);
+      expect(new Set(seen).size).toBe(7);
+    }
+    // Those that begin with it come first.
+    expect(await namesOf({ q: 'umber', sort: 'name' })).toEqual([
+      ...['Umber Eva', 'Umber Ona', 'Umber Ova', 'Umberto Dia'],
+      ...['Ada Umber', 'Ben Umbers', 'Zoe Umber'],
+    ]);
+  });
+
   it('by a cursor of this search only', async () => {
     const { next } = await find({ limit: '2' });
     expect((await find({ limit: '3', cursor: next! })).items).toHaveLength(3);

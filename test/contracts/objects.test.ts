@@ -127,4 +127,9 @@ if (S3_TEST_ENDPOINT || moto) {
       await expect(lost.get('a')).rejects.toMatchObject({ code: 'store.unavailable' });
     });
   });
+} else {
+  const how = 'Install it (pip install "moto[server]"), or name another one by S3_TEST_ENDPOINT.';
+  console.warn(
+    `\n  NOT RUN: the contract of the object store at a server of others: there is no moto_server. ${how}\n`,
+  );
 }

@@ -6,39 +6,19 @@ import { OTHER_PASSWORD, PASSWORD } from '../support/flows.ts';
 import { discover, signInWith } from '../support/oidc.ts';
 import { bootstrap, CALLBACK, clients, createPerson } from '../support/seeds.ts';
 import { codeNow, codesOn, nextStep, secretOn } from '../support/totp.ts';
-import { setStage } from './stage.ts';
+import { accountsOf, arriveAs, type Person, setStage, signInAs } from './stage.ts';
 
 const people = ['home', 'fresh', 'devices', 'apps', 'alarm', 'second', 'lively', 'told', 'looks'];
 const stage = setStage({
   bootstrap: {
     ...bootstrap,
-    users: [
-      ...bootstrap.users,
-      ...people.map((name) => ({ email: `${name}@example.com`, name, password: PASSWORD, state: 'Active' })),
-    ],
+    users: [...bootstrap.users, ...accountsOf(people)],
   },
 });
 const stepOf = ({ url }: { url: URL }) => url.pathname.split('/').at(-1);
 const at = (path: string) => `${stage.cardea.issuer}${path}`;
-type Person = ReturnType<typeof createPerson>;
 
-/** Through the pages of the sign-in until none is left. */
-async function signIn(browser: Person, page: Page, name: string, password = PASSWORD) {
-  for (let steps = 0; page.url.pathname.startsWith('/signin/') && page.status < 400 && steps < 8; steps++) {
-    const step = stepOf(page);
-    if (step === 'identifier') page = await browser.submit(page, { identifier: `${name}@example.com` });
-    else if (step === 'password') page = await browser.submit(page, { password });
-    else if (step === 'passkey-offer') page = await browser.submit(page, {}, { button: 'later' });
-    else if (step === 'consent') page = await browser.submit(page, {}, { button: 'allow' });
-    else break;
-  }
-  return page;
-}
-
-const arrive = async (name: string, path = '/account', browser = createPerson()) => ({
-  browser,
-  page: await signIn(browser, await browser.open(at(path)), name),
-});
+const arrive = (...who: [name: string, path?: string]) => arriveAs(stage, ...who);
 
 /** As if the sign-in had been so long ago. */
 const age = (name: string, minutes: number) =>
@@ -95,7 +75,7 @@ describe('the account pages', () => {
     const posted = await browser.submit(page, { code: codeNow(secretOn(page.html)) });
     expect(stepOf(posted)).toBe('password');
     expect(await stage.cardea.sql('select 1 from totp')).toEqual([]);
-    expect((await signIn(browser, asked, 'fresh')).url.pathname).toBe('/account/security/totp');
+    expect((await signInAs(browser, asked, 'fresh')).url.pathname).toBe('/account/security/totp');
   });
 
   it('set up, renew and remove the second factor, and tell the owner', async () => {
@@ -231,7 +211,7 @@ describe('"this was not me"', () => {
     const reset = await stage.cardea.mailbox.next('alarm@example.com', 'reset-password');
     await reader.submit(await reader.open(reset.link), { password: OTHER_PASSWORD });
     const back = createPerson();
-    expect((await signIn(back, await back.open(at('/account')), 'alarm', OTHER_PASSWORD)).url.pathname).toBe(
+    expect((await signInAs(back, await back.open(at('/account')), 'alarm', OTHER_PASSWORD)).url.pathname).toBe(
       '/account',
     );
   });

@@ -41,7 +41,7 @@ beforeAll(async () => {
     env: { PORT: String(otherPort), CARDEA_ISSUER: `http://127.0.0.1:${otherPort}` },
     settings: { demo: { enabled: false }, branding: { name: 'There' } },
     bootstrap: {
-      users: people(MODES.flatMap((_, n) => [`new${n}`, `linked${n}`, `known${n}`, `hint${n}`, `own${n}`, `gone${n}`])),
+      users: people(MODES.flatMap((_, n) => [`new${n}`, `linked${n}`, `known${n}`, `hint${n}`, `own${n}`])),
       clients: [
         { client_id: 'here', client_secret: secret, client_name: 'Here', ...callbacks('there') },
         {
@@ -62,7 +62,6 @@ beforeAll(async () => {
       users: MODES.flatMap((_, n) => [
         { email: `linked${n}@there.example`, password: OTHER_PASSWORD },
         { email: `known${n}@there.example`, password: OTHER_PASSWORD },
-        { email: `gone${n}@there.example`, password: OTHER_PASSWORD, state: 'Suspended' },
         { email: `own${n}@here.example`, password: OTHER_PASSWORD },
       ]),
       identity_providers: [
@@ -107,10 +106,6 @@ const start = async (walker: Walker) => {
 
 describe.each(MODES)('with a %s', (mode) => {
   const n = MODES.indexOf(mode);
-  /** Without JavaScript the pages are those of the plain client, in a real browser: two journeys show that they work there. */
-  const both: typeof it | (() => void) = mode === 'browser without JavaScript' ? () => {} : it;
-  /** No page of their own: what matters is between the two servers. */
-  const plain: typeof it | (() => void) = mode === 'plain client' ? it : () => {};
 
   it('who comes for the first time gets an account, and comes into the same one afterwards', async () => {
     for (const times of [1, 2]) {
@@ -132,17 +127,26 @@ describe.each(MODES)('with a %s', (mode) => {
     }
   });
 
-  plain('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
+  it('who turns back there is told so here, and signs in otherwise', async () => {
     const walker = await walk(mode);
     await start(walker);
-    await walker.submit({}, { form: 'provider', button: 'Continue with By key' });
-    const view = await agree(walker, await signInThere(walker, `linked${n}`));
+    await walker.submit({}, { form: 'provider', button: 'Continue with There' });
+    let view = await walker.submit({}, { form: 'cancel' });
+    expect(view.url.origin).toBe(here.issuer);
+    expect(stepOf(view)).toBe('identifier');
+    expect(view.text).toContain('You turned back at There');
+    await walker.submit({ identifier: `known${n}@there.example` });
+    view = await agree(walker, await walker.submit({ password: OTHER_PASSWORD }));
     expect(view.url.href).toBe(`${here.demo}/`);
-    await here.mailbox.next(`linked${n}@there.example`, 'security-notice');
     await walker.close();
   });
+});
 
-  both('another provider’s people prove the account first, and are asked', async () => {
+// Without JavaScript the pages are those of the plain client, in a real browser: the two journeys above show that they work there.
+describe.each(MODES.filter((mode) => mode !== 'browser without JavaScript'))('with a %s', (mode) => {
+  const n = MODES.indexOf(mode);
+
+  it('another provider’s people prove the account first, and are asked', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });
@@ -158,36 +162,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  plain('an application leads straight to the provider, and the domain of an address does', async () => {
-    for (const hint of ['idp_hint', 'kc_idp_hint']) {
-      const walker = await walk(mode);
-      await walker.open(`${here.demo}/sign-in?${hint}=there`);
-      // The demo hands on no such parameter: by the address as the application would build it.
-      const { url } = await walker.see();
-      if (url.origin === here.issuer) {
-        await walker.submit({ identifier: `hint${n}@there.example` });
-      }
-      const view = await agree(walker, await signInThere(walker, `hint${n}`));
-      expect(view.url.href).toBe(`${here.demo}/`);
-      await walker.close();
-    }
-  });
-
-  it('who turns back there is told so here, and signs in otherwise', async () => {
-    const walker = await walk(mode);
-    await start(walker);
-    await walker.submit({}, { form: 'provider', button: 'Continue with There' });
-    let view = await walker.submit({}, { form: 'cancel' });
-    expect(view.url.origin).toBe(here.issuer);
-    expect(stepOf(view)).toBe('identifier');
-    expect(view.text).toContain('You turned back at There');
-    await walker.submit({ identifier: `known${n}@there.example` });
-    view = await agree(walker, await walker.submit({ password: OTHER_PASSWORD }));
-    expect(view.url.href).toBe(`${here.demo}/`);
-    await walker.close();
-  });
-
-  both('one connects an account at /account/linked, and comes in by it', async () => {
+  it('one connects an account at /account/linked, and comes in by it', async () => {
     const walker = await walk(mode);
     await walker.open(`${here.issuer}/account/linked`);
     await walker.submit({ identifier: `own${n}@here.example` });
@@ -208,7 +183,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await later.close();
   });
 
-  both('signing out here signs out there', async () => {
+  it('signing out here signs out there', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });
@@ -224,7 +199,7 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.close();
   });
 
-  both('signing out there ends the session here, and the application hears of it', async () => {
+  it('signing out there ends the session here, and the application hears of it', async () => {
     const walker = await walk(mode);
     await start(walker);
     await walker.submit({}, { form: 'provider', button: 'Continue with There' });
@@ -237,5 +212,36 @@ describe.each(MODES)('with a %s', (mode) => {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error('the application never heard of it');
+  });
+});
+
+// No page of their own: what matters is between the two servers.
+describe('between the two servers', () => {
+  const mode = 'plain client';
+  const n = MODES.indexOf(mode);
+
+  it('a provider trusted for the domain leads into the account with that address (private_key_jwt)', async () => {
+    const walker = await walk(mode);
+    await start(walker);
+    await walker.submit({}, { form: 'provider', button: 'Continue with By key' });
+    const view = await agree(walker, await signInThere(walker, `linked${n}`));
+    expect(view.url.href).toBe(`${here.demo}/`);
+    await here.mailbox.next(`linked${n}@there.example`, 'security-notice');
+    await walker.close();
+  });
+
+  it('an application leads straight to the provider, and the domain of an address does', async () => {
+    for (const hint of ['idp_hint', 'kc_idp_hint']) {
+      const walker = await walk(mode);
+      await walker.open(`${here.demo}/sign-in?${hint}=there`);
+      // The demo hands on no such parameter: by the address as the application would build it.
+      const { url } = await walker.see();
+      if (url.origin === here.issuer) {
+        await walker.submit({ identifier: `hint${n}@there.example` });
+      }
+      const view = await agree(walker, await signInThere(walker, `hint${n}`));
+      expect(view.url.href).toBe(`${here.demo}/`);
+      await walker.close();
+    }
   });
 });

@@ -1,9 +1,8 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { Page } from '../support/client.ts';
-import { PASSWORD } from '../support/flows.ts';
 import { bootstrap, createPerson } from '../support/seeds.ts';
-import { setStage } from './stage.ts';
+import { accountsOf, arriveAs, type Person, setStage } from './stage.ts';
 
 /** What people keep of themselves: settings, profile, picture, address. */
 
@@ -11,31 +10,13 @@ const people = ['settings', 'profile', 'picture', 'upload', 'mover', 'taken'];
 const stage = setStage({
   bootstrap: {
     ...bootstrap,
-    users: [
-      ...bootstrap.users,
-      ...people.map((name) => ({ email: `${name}@example.com`, name, password: PASSWORD, state: 'Active' })),
-    ],
+    users: [...bootstrap.users, ...accountsOf(people)],
   },
 });
-const stepOf = ({ url }: { url: URL }) => url.pathname.split('/').at(-1);
+const _stepOf = ({ url }: { url: URL }) => url.pathname.split('/').at(-1);
 const at = (path: string) => `${stage.cardea.issuer}${path}`;
-type Person = ReturnType<typeof createPerson>;
 
-/** Through the pages of the sign-in until none is left. */
-async function signIn(browser: Person, page: Page, email: string, password = PASSWORD) {
-  for (let steps = 0; page.url.pathname.startsWith('/signin/') && page.status < 400 && steps < 8; steps++) {
-    const step = stepOf(page);
-    if (step === 'identifier') page = await browser.submit(page, { identifier: email });
-    else if (step === 'password') page = await browser.submit(page, { password });
-    else break;
-  }
-  return page;
-}
-
-const arrive = async (name: string, path: string, browser = createPerson()) => ({
-  browser,
-  page: await signIn(browser, await browser.open(at(path)), `${name}@example.com`),
-});
+const arrive = (...who: [name: string, path?: string]) => arriveAs(stage, ...who);
 
 describe('settings', () => {
   it('change language, colours and time zone, here and at the next sign-in', async () => {

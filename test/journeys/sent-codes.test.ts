@@ -6,7 +6,7 @@ import { PASSWORD } from '../support/flows.ts';
 import { discover } from '../support/oidc.ts';
 import { bootstrap, CALLBACK, clients, createPerson } from '../support/seeds.ts';
 import { codesOn } from '../support/totp.ts';
-import { setStage } from './stage.ts';
+import { accountsOf, setStage } from './stage.ts';
 
 /** Codes by letter and SMS, risk, and the way back of who has lost all of it, as people walk them. */
 
@@ -28,10 +28,7 @@ const stage = setStage({
   bootstrap: {
     ...bootstrap,
     clients: [...bootstrap.clients, vault],
-    users: [
-      ...bootstrap.users,
-      ...people.map((name) => ({ email: `${name}@example.com`, name, password: PASSWORD, state: 'Active' })),
-    ],
+    users: [...bootstrap.users, ...accountsOf(people)],
   },
 });
 const stepOf = ({ url }: { url: URL }) => url.pathname.split('/').at(-1);

@@ -14,6 +14,7 @@ import { settingsPage } from '../../src/account/settings-page.ts';
 import * as mailbox from '../../src/mailbox/pages.ts';
 import * as oidc from '../../src/oidc/pages.ts';
 import { type BrandingInput, createBranding } from '../../src/platform/branding.ts';
+import { profileFields } from '../../src/platform/config/schema.ts';
 import { securityHeaders } from '../../src/platform/http/headers.ts';
 import type { Params } from '../../src/platform/message.ts';
 import { createViews } from '../../src/platform/views.ts';
@@ -171,7 +172,7 @@ const models: Record<string, { page: string }> = {
   'register-full': register.registerPage({
     ...base,
     minLength,
-    fields: Object.keys(register.PROFILE_FIELDS).map((name, at) => ({ name, required: at < 2 })),
+    fields: profileFields.map((name, at) => ({ name, required: at < 2 })),
     terms: 'https://acme.example/terms',
     captcha: { provider: 'altcha', field: 'altcha', challenge },
   }),

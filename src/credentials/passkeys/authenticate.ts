@@ -1,6 +1,6 @@
 import type { VerifiedAuthenticationResponse } from '@simplewebauthn/server';
 import { addressKey, exceeded, Refusal } from '../../platform/index.ts';
-import { byThemselves } from '../journeys.ts';
+import { byThemselves } from '../by.ts';
 import { readSigned } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
 import { type PasskeyPorts, type Passkeys, userHandleOf } from './ports.ts';

@@ -1,5 +1,5 @@
 import { isId, Refusal } from '../../platform/index.ts';
-import { byThemselves } from '../journeys.ts';
+import { byThemselves } from '../by.ts';
 import { createAuthenticate } from './authenticate.ts';
 import { ceremonyLife, createChallenges } from './challenges.ts';
 import { algorithms, type PasskeyPorts, type Passkeys, userHandleOf } from './ports.ts';

@@ -1,7 +1,7 @@
 import type { VerifiedRegistrationResponse } from '@simplewebauthn/server';
 import { isDuplicate } from '../../platform/db/index.ts';
 import { newId, Refusal } from '../../platform/index.ts';
-import { byThemselves } from '../journeys.ts';
+import { byThemselves } from '../by.ts';
 import { readCreated } from './answer.ts';
 import type { createChallenges } from './challenges.ts';
 import type { Metadata } from './metadata.ts';

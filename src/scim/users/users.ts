@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isId } from '../../platform/index.ts';
-import type { User, UserState } from '../../users/index.ts';
+import type { Field, User, UserState } from '../../users/index.ts';
 import { type Answer, type Conditions, demandMatch, isUnmodified } from '../answer.ts';
 import { bad, ScimFault } from '../faults.ts';
 import { applyPatch } from '../patch/apply.ts';
@@ -32,9 +32,15 @@ export function createScimUsers(ports: ScimPorts & { base: string; pages: Pages 
   const { db, clock, users, groups, base, pages } = ports;
   const passwordWrites = createPasswordWrites(ports);
 
+  /** Made anew only when a field was declared or removed. */
+  let made: { of: readonly Field[]; scheme: Scheme } | undefined;
   const scheme = async (): Promise<Scheme> => {
-    const fields = customFields(await ports.fields.list());
-    return { type: userType(fields.attributes), fields };
+    const of = await ports.fields.list();
+    if (made?.of !== of) {
+      const fields = customFields(of);
+      made = { of, scheme: { type: userType(fields.attributes), fields } };
+    }
+    return made.scheme;
   };
 
   const find = async (id: string, { domain }: Reach, lock = ''): Promise<Person> => {

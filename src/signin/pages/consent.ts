@@ -1,12 +1,9 @@
+import { scopesInWords } from '../../clients/index.ts';
 import { profileClaims } from '../../users/index.ts';
 import { at, type ClientShown, type Common, shown } from './frame.ts';
 
 /** The last questions: do you agree, as whom, for which organisation. */
 
-/** Scopes that have words of their own (`scope.<name>`); any other is shown by the description its owner gave, or its name. */
-const KNOWN_SCOPES = new Set(
-  'profile email phone address offline_access groups roles permissions organization'.split(' '),
-);
 /** Claims in words (`claim.<name>`). */
 const KNOWN_CLAIMS = new Set<string>([
   ...['name', 'given_name', 'family_name', ...profileClaims, 'locale', 'updated_at'],
@@ -39,7 +36,7 @@ export function consentPage(
   const own: Asked[] = input.scopes
     .filter((scope) => scope !== 'openid')
     .map((scope) =>
-      KNOWN_SCOPES.has(scope) ? { code: `scope.${scope}`, detail: `scope.${scope}.detail` } : { text: scope },
+      scopesInWords.has(scope) ? { code: `scope.${scope}`, detail: `scope.${scope}.detail` } : { text: scope },
     );
   const single: Asked[] = (input.claims ?? []).map((claim) =>
     KNOWN_CLAIMS.has(claim) ? { code: `claim.${claim}` } : { text: claim },

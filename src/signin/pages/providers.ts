@@ -1,5 +1,6 @@
 import { buttonOf, type Provider } from '../../federation/index.ts';
 import type { FieldSpec } from '../../platform/form.ts';
+import type { ProfileField } from '../../users/index.ts';
 import { at, type Common, shown } from './frame.ts';
 import { registrationFields } from './register.ts';
 
@@ -29,7 +30,7 @@ export function joinPage(
   input: Common & {
     provider: string;
     email: string | undefined;
-    fields: { name: string; required: boolean }[];
+    fields: { name: ProfileField; required: boolean }[];
     custom: FieldSpec[];
     terms?: string | undefined;
     privacy?: string | undefined;

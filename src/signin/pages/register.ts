@@ -1,19 +1,8 @@
 import { codeField, emailField, focused, newPasswordField } from '../../platform/fields.ts';
 import type { FieldSpec } from '../../platform/form.ts';
+import { type ProfileField, profileSpec } from '../../users/index.ts';
 import { at, type Common, shown } from './frame.ts';
 import { maskAddress } from './mask.ts';
-
-/** Fields an operator may ask for at registration, by claim. */
-export const PROFILE_FIELDS: Record<string, FieldSpec> = {
-  given_name: { name: 'given_name', autocomplete: 'given-name', maxlength: 100 },
-  family_name: { name: 'family_name', autocomplete: 'family-name', maxlength: 100 },
-  name: { name: 'name', autocomplete: 'name', maxlength: 200 },
-  nickname: { name: 'nickname', autocomplete: 'nickname', maxlength: 100 },
-  preferred_username: { name: 'preferred_username', autocomplete: 'nickname', maxlength: 100, ltr: true },
-  phone_number: { name: 'phone_number', type: 'tel', autocomplete: 'tel', maxlength: 32, hint: 'hint.phone_number' },
-  birthdate: { name: 'birthdate', type: 'date', autocomplete: 'bday' },
-  website: { name: 'website', type: 'url', autocomplete: 'url', maxlength: 500 },
-};
 
 /**
  * Make an account. POST /signin/:uid/register {email, password, terms?, altcha?, …profile fields}, or with
@@ -23,7 +12,7 @@ export const PROFILE_FIELDS: Record<string, FieldSpec> = {
 export function registerPage(
   input: Common & {
     minLength: number;
-    fields?: { name: string; required: boolean }[];
+    fields?: { name: ProfileField; required: boolean }[];
     /** Custom fields, after them. */
     custom?: FieldSpec[];
     /** Addresses of what is agreed to; without any, no box. */
@@ -44,10 +33,7 @@ export function registrationFields(
   input: Pick<Parameters<typeof registerPage>[0], 'fields' | 'custom' | 'terms' | 'privacy'>,
   way: (first: boolean) => FieldSpec[] = () => [],
 ): FieldSpec[] {
-  const profile = (input.fields ?? []).flatMap(({ name, required }) => {
-    const spec = PROFILE_FIELDS[name];
-    return spec ? [{ ...spec, required }] : [];
-  });
+  const profile = (input.fields ?? []).map(({ name, required }) => ({ ...profileSpec(name), required }));
   return [
     ...profile,
     ...way(profile.length === 0),

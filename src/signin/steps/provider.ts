@@ -1,4 +1,4 @@
-import type { Arrival, Mapped, Outcome, Provider } from '../../federation/index.ts';
+import type { Arrival, Outcome, OwnWords, Provider } from '../../federation/index.ts';
 import { goTo } from '../../platform/http/index.ts';
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
@@ -83,7 +83,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
   };
 
   /** Like anybody who registers with that address: a code goes there, or word that there is an account. */
-  const askByLetter = async (interaction: Interaction, provider: Provider, arrival: Arrival, own?: Own) => {
+  const askByLetter = async (interaction: Interaction, provider: Provider, arrival: Arrival, own?: OwnWords) => {
     const { remember } = interaction.attempt;
     const email = arrival.email!;
     const { mapped } = await federation.dryRun(provider, arrival.claims);
@@ -111,7 +111,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     await interaction.advance();
   };
 
-  const create = async (interaction: Interaction, outcome: Outcome, own?: Own) => {
+  const create = async (interaction: Interaction, outcome: Outcome, own?: OwnWords) => {
     try {
       await ports.countRegistration(interaction.ctx.ip);
       const { user, identityId } = await federation.create(outcome, whence(interaction), own);
@@ -124,7 +124,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
   };
 
   /** An account is to be: at once, or when the person has said what the provider did not, and agreed to the terms. */
-  const open = async (interaction: Interaction, outcome: Outcome, verdict: 'create' | 'letter', own?: Own) => {
+  const open = async (interaction: Interaction, outcome: Outcome, verdict: 'create' | 'letter', own?: OwnWords) => {
     const { provider, arrival } = outcome;
     if (!own) {
       const { mapped } = await federation.dryRun(provider, arrival.claims);
@@ -187,7 +187,7 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     },
 
     /** What was still asked of somebody new is answered. */
-    async join(interaction: Interaction, own: Own): Promise<void> {
+    async join(interaction: Interaction, own: OwnWords): Promise<void> {
       const { provider: shown, arrival, verdict } = interaction.attempt.joining!;
       const provider = await federation.providers.find(shown.id);
       if (!provider) return turnBack(interaction, gone(shown.name), { providerId: shown.id });
@@ -195,9 +195,6 @@ export function createProviderStep(ports: SigninPorts, asked: AskedFields) {
     },
   } satisfies StepHandler & Record<'arrive' | 'join', unknown>;
 }
-
-/** What the person has said themselves. */
-type Own = Partial<Mapped> & { termsVersion?: string | undefined };
 
 const gone = (provider: string) =>
   new Refusal('federation.provider_unknown', { kind: 'missing', details: { provider } });

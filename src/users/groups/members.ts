@@ -194,16 +194,18 @@ export function createMembership({ db, events, clock }: { db: Db; events: Pick<E
     },
 
     async ofAll(accountIds: readonly string[]): Promise<Map<string, Belonging[]>> {
+      // A statement about one, which is most of them, is not planned anew each time.
+      const [one] = accountIds.length === 1 ? accountIds : [];
       const rows = await db.query<Belonging & { account: string }>(
         `with recursive above (account, id, direct) as (
-           select member_id, group_id, true from group_member where member_id = any($1::uuid[])
+           select member_id, group_id, true from group_member where member_id = ${one ? '$1::uuid' : 'any($1::uuid[])'}
            union select above.account, m.group_id, false from group_member m join above on m.member_id = above.id)
          select account, g.id, g.display_name as "displayName", g.provisioning_domain as "provisioningDomain",
                 bool_or(direct) as direct
            from above join user_group g on g.id = above.id
           group by account, g.id order by g.display_name, g.id`,
-        [accountIds],
-        'groups-of-all',
+        [one ?? accountIds],
+        one ? 'groups-of-one' : 'groups-of-all',
       );
       const found = new Map<string, Belonging[]>();
       for (const { account, ...group } of rows) {

@@ -44,6 +44,8 @@ export interface Conditions {
   plain: string[];
   /** What only the text's index can serve. */
   text: string[];
+  /** What must be found of each, as what comes after `select` in an `exists`: the memberships that are asked for. */
+  members: string[];
   params: unknown[];
 }
 
@@ -53,6 +55,7 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
   const param = (value: unknown): string => `$${params.push(value)}`;
   const plain: string[] = [];
   const text: string[] = [];
+  const members: string[] = [];
   const { states, attributes = {} } = filter;
 
   if (!states || states.length === 0) plain.push(`u.state <> 'Deleted'`);
@@ -93,12 +96,11 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
   for (const [column, operator, at] of ranges) if (at) plain.push(`${column} ${operator} ${param(at)}`);
 
   if (filter.group !== undefined) {
-    plain.push(`exists (select from group_member m
-      where m.member_id = u.id and m.group_id = any(${param(groups)}::uuid[]) and m.member_kind = 'user')`);
+    members.push(`from group_member m where m.member_id = u.id and m.group_id = any(${param(groups)}::uuid[])`);
   }
   if (filter.organisation !== undefined) {
-    plain.push(`exists (select from organisation_member o
-      where o.account_id = u.id and o.organisation_id = ${param(filter.organisation)}::uuid)`);
+    const organisation = `${param(filter.organisation)}::uuid`;
+    members.push(`from organisation_member o where o.account_id = u.id and o.organisation_id = ${organisation}`);
   }
   for (const [name, value] of Object.entries(attributes)) plain.push(field(name, value, param));
 
@@ -117,7 +119,7 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
     const pattern = `replace(replace(replace(search_key(${param(value)}), '\\', '\\\\'), '%', '\\%'), '_', '\\_')`;
     text.push(`search_key(u.${column}) like ${pattern}${prefix ? ` || '%'` : ''}`);
   }
-  return { plain, text, params };
+  return { plain, text, members, params };
 
   /** A word of three letters or more anywhere; a shorter one, for which no trigram stands, where a word begins. */
   function anywhere(word: string): string {
