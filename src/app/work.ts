@@ -58,6 +58,7 @@ export function createWork(ground: Ground, domain: Domain, doors: Doors) {
       resource_servers: rooms.resources.cacheReads,
       standing: rooms.standing.cacheReads,
       callers: doors.callers.reads,
+      service_tokens: doors.serviceTokens.reads,
       ...sessions.cacheReads,
     },
   });
