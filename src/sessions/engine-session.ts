@@ -129,7 +129,7 @@ export function createSessionAdapter(deps: {
       if (value === undefined) return undefined;
       const kept: AdapterPayload = JSON.parse(value);
       if (!kept.accountId) return { ...kept, jti: id };
-      const record = await registry.find(kept.uid!);
+      const record = await registry.findTogether(kept.uid!);
       if (record?.accountId !== kept.accountId) return undefined;
       return { ...kept, ...document(record), exp: kept.exp, jti: id };
     },
@@ -145,7 +145,7 @@ export function createSessionAdapter(deps: {
           return { kind: 'Session', uid, accountId, exp: epoch(expiresAt), authorizations } as AdapterPayload;
         }
       }
-      const record = await registry.find(uid);
+      const record = await registry.findTogether(uid);
       return record && document(record);
     },
     async destroy(id) {

@@ -62,6 +62,31 @@ export function createRefreshTokens(deps: {
   const isRetry = (usedAt: string): boolean =>
     clock.now().getTime() - new Date(usedAt).getTime() < refreshReplaySeconds * 1000;
 
+  const hang = sharing(async (all: readonly (Next & { grantId: string })[]) => {
+    const rows = await db.query<{ hash: string }>(
+      `with asked as (
+         select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as a (hash, grant_id, payload, expires_at)),
+       longer as (
+         update authorization_grant g set expires_at = a.until
+           from (select grant_id, max(expires_at) as until from asked group by grant_id) a
+           where g.id = a.grant_id and g.ended_at is null and g.expires_at < a.until)
+       insert into refresh_token (hash, grant_id, payload, expires_at)
+       select a.hash, g.id, a.payload::json, a.expires_at from asked a join authorization_grant g on g.id = a.grant_id
+         where g.ended_at is null or g.ended_reason = 'replayed'
+       on conflict (hash) do update set payload = excluded.payload, expires_at = excluded.expires_at
+       returning hash`,
+      [
+        all.map(({ hash }) => hash),
+        all.map(({ grantId }) => grantId),
+        all.map(({ payload }) => payload),
+        all.map(({ expiresAt }) => expiresAt),
+      ],
+      'refresh-token-write',
+    );
+    const written = new Set(rows.map(({ hash }) => hash));
+    return all.map(({ hash }) => written.has(hash));
+  });
+
   const adapter: Adapter = {
     /**
      * Hangs the token on its grant, and makes the grant live at least as long: else refresh tokens would die early.
@@ -78,18 +103,7 @@ export function createRefreshTokens(deps: {
         trade.next = next;
         return;
       }
-      const rows = await db.query(
-        `with longer as (
-           update authorization_grant set expires_at = $4 where id = $2 and ended_at is null and expires_at < $4)
-         insert into refresh_token (hash, grant_id, payload, expires_at)
-         select $1, id, $3, $4 from authorization_grant
-           where id = $2 and (ended_at is null or ended_reason = 'replayed')
-         on conflict (hash) do update set payload = excluded.payload, expires_at = excluded.expires_at
-         returning 1`,
-        [next.hash, payload.grantId, next.payload, next.expiresAt],
-        'refresh-token-write',
-      );
-      if (rows.length === 0) throw new errors.InvalidGrant('the grant has ended');
+      if (!(await hang({ ...next, grantId: payload.grantId! }))) throw new errors.InvalidGrant('the grant has ended');
     },
     /**
      * A retry must not look used: the engine would end the grant, also when the retry came a moment after the door had
