@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 
 /** A longer body is the engine's, which has its own limit. */
 const longestBody = 16_384;
@@ -7,7 +8,7 @@ const formType = /^application\/x-www-form-urlencoded\s*(;\s*charset=utf-8\s*)?$
 
 /**
  * Whether the request is of the common kind. Whatever is out of the ordinary (other origins, encodings, bodies of unknown
- * length, proofs of a key) is the engine's to understand or refuse.
+ * length, proofs of a key, certificates) is the engine's to understand or refuse.
  * @param host the issuer's
  * @param isTrusted whether the sender may say by which host it was asked
  */
@@ -22,10 +23,18 @@ export function isPlain(
     (headers['x-forwarded-host'] === undefined || isTrusted(request)) &&
     headers.origin === undefined &&
     headers.dpop === undefined &&
+    !showsCertificate(request) &&
     headers['content-encoding'] === undefined &&
     headers['transfer-encoding'] === undefined
   );
 }
+
+/**
+ * Who shows a certificate may be known by it. (Asked for before the body is read: Node was seen to end the connection of a
+ * forged one otherwise, where it is to be told 401.)
+ */
+const showsCertificate = ({ socket }: IncomingMessage): boolean =>
+  socket instanceof TLSSocket && socket.getPeerCertificate().raw !== undefined;
 
 /** Whether a form comes with it, of a length that was announced. */
 export function isForm({ headers }: IncomingMessage): boolean {
