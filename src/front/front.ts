@@ -57,8 +57,10 @@ export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine
         await way.leave?.(request, text);
         return engine(request, response);
       }
-    } catch (error) {
-      if (!(error instanceof Refusal) || (error.kind !== 'unavailable' && error.kind !== 'limited')) throw error;
+    } catch (thrown) {
+      // What was already told in the engine's words is still that refusal.
+      const error = thrown instanceof Error && thrown.cause instanceof Refusal ? thrown.cause : thrown;
+      if (!(error instanceof Refusal) || (error.kind !== 'unavailable' && error.kind !== 'limited')) throw thrown;
       status = statusOfKind[error.kind];
       given = error.kind === 'limited' ? tooMany : unavailable;
       Object.assign(more, { 'retry-after': '2' }, refusalHeaders(error));

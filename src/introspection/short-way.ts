@@ -18,8 +18,8 @@ export function introspectShortly(ports: {
   return {
     method: 'POST',
     path,
-    // Who wants a JWT for an answer (RFC 9701) says so.
-    takes: (request) => isForm(request) && !request.headers.accept?.includes('introspection'),
+    // Who wants a JWT for an answer (RFC 9701) says so; what has to be weighed is the engine's to read.
+    takes: (request) => isForm(request) && !/introspection|application\/\*|q=/i.test(request.headers.accept ?? ''),
     leave: (request, body) => callers.began(request, readAsked(request.headers.authorization, body)?.proof),
     async answer(request, body) {
       const asked = readAsked(request.headers.authorization, body);

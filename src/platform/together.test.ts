@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, it } from 'vitest';
+import { Refusal } from './refusal.ts';
 import { together } from './together.ts';
 
 const turn = () => new Promise(setImmediate);
@@ -62,6 +63,22 @@ it('fails for those who asked, and for nobody after them', async () => {
   const both = await Promise.allSettled([read('a'), read('broken')]);
   expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   expect(await read('a')).toBe('a');
+});
+
+it('more than share one question go in several at once, and all are told when what they ask is out of reach', async () => {
+  const sizes: number[] = [];
+  const read = together(
+    async (all: number[]) => {
+      sizes.push(all.length);
+      await turn();
+      if (all.includes(5)) throw new Refusal('store.unavailable', { kind: 'unavailable' });
+      return all;
+    },
+    { atOnce: 2, most: 3 },
+  );
+  const all = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => read(n)));
+  expect(sizes).toEqual([3, 3]);
+  expect(all.map(({ status }) => status === 'fulfilled')).toEqual(Array.from({ length: 12 }, (_, n) => n < 3));
 });
 
 it('does not take up the surroundings of the first to ask', async () => {

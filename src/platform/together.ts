@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { Refusal } from './refusal.ts';
 
 interface Waiting<Asked, Answer> {
   asked: Asked;
@@ -10,7 +11,7 @@ interface Waiting<Asked, Answer> {
  * Asks for many in one question: whoever asks in one turn of the event loop, or while as many questions as may be are under
  * way, shares one. The busier it is, the more share; and nobody gets an older answer than they would have by themselves. It
  * is asked on behalf of none of them: in nobody's transaction.
- * @param ask answers in the order of what is asked; where it throws, it does so for all
+ * @param ask answers in the order of what is asked; where it throws, it does so for all that share
  * @param options.atOnce questions under way; one that is held up does not hold up the rest
  * @param options.most that share a question
  */
@@ -29,11 +30,14 @@ export function together<Asked, Answer>(
     const all = waiting.slice(0, most);
     waiting = waiting.slice(most);
     underWay++;
+    if (waiting.length > 0) void send();
     try {
       const answers = await ask(all.map(({ asked }) => asked));
       for (const [index, { answer }] of all.entries()) answer(answers[index]!);
     } catch (error) {
-      for (const { fail } of all) fail(error);
+      // What is out of reach for these is so for all who wait.
+      const others = error instanceof Refusal ? waiting.splice(0) : [];
+      for (const { fail } of [...all, ...others]) fail(error);
     }
     underWay--;
     void send();

@@ -37,7 +37,10 @@ const none = async () => undefined;
 const epoch = (moment: string): number => Math.floor(new Date(moment).getTime() / 1000);
 const fromEpoch = (seconds: number): Date => new Date(seconds * 1000);
 
-/** Refresh tokens, always in PostgreSQL, each hanging on its grant. */
+/**
+ * Refresh tokens, always in PostgreSQL, each hanging on its grant. Many are written at once, so none waits for a grant that
+ * somebody else has locked: it is being ended, or made to live longer, and the next refresh does that anyway.
+ */
 export function createRefreshTokens(deps: {
   db: Db;
   clock: Clock;
@@ -69,7 +72,8 @@ export function createRefreshTokens(deps: {
        longer as (
          update authorization_grant g set expires_at = a.until
            from (select grant_id, max(expires_at) as until from asked group by grant_id) a
-           where g.id = a.grant_id and g.ended_at is null and g.expires_at < a.until)
+           where g.id = a.grant_id and g.ended_at is null and g.expires_at < a.until and g.id in (
+             select id from authorization_grant where id = any($2::text[]) order by id for no key update skip locked))
        insert into refresh_token (hash, grant_id, payload, expires_at)
        select a.hash, g.id, a.payload::json, a.expires_at from asked a join authorization_grant g on g.id = a.grant_id
          where g.ended_at is null or g.ended_reason = 'replayed'
@@ -153,7 +157,9 @@ export function createRefreshTokens(deps: {
        longer as (
          update authorization_grant g set expires_at = u.until
            from (select grant_id, max(expires_at) as until from used group by grant_id) u
-           where g.id = u.grant_id and g.ended_at is null and g.expires_at < u.until)
+           where g.id = u.grant_id and g.ended_at is null and g.expires_at < u.until and g.id in (
+             select id from authorization_grant where id in (select grant_id from used)
+             order by id for no key update skip locked))
        insert into refresh_token (hash, grant_id, payload, expires_at)
          select hash, grant_id, payload::json, expires_at from used returning hash`,
       [
