@@ -2,7 +2,7 @@ import type { AdapterPayload } from 'oidc-provider';
 import { type Clock, type Stops, sha256 } from '../platform/index.ts';
 import type { createGrants, GrantFacts } from './grants.ts';
 import type { createRefreshTokens } from './refresh-tokens.ts';
-import type { createRegistry, SessionFacts } from './registry.ts';
+import type { createRegistry, SessionRecord } from './registry.ts';
 import type { createRevokedJwts } from './revoked-jwts.ts';
 
 export interface StoredToken extends AdapterPayload {
@@ -59,8 +59,8 @@ export function createTokens(deps: {
     // nobody tells of what began: so a no is looked up.
     grant: async (id) => ifLive(await grants.standing.get(id)) ?? ifLive(await grants.standing.fresh(id)),
     async isBound(uid, { accountId, clientId, grantId }) {
-      const fits = (session: SessionFacts | undefined) =>
-        session?.accountId === accountId && session.grants.get(clientId) === grantId;
+      const fits = (session: SessionRecord | undefined) =>
+        session?.accountId === accountId && session.authorizations[clientId]?.grantId === grantId;
       return fits(ifLive(await registry.standing.get(uid))) || fits(ifLive(await registry.standing.fresh(uid)));
     },
     isJwtRevoked: async (jti) => (await revokedJwts.known.get(sha256(jti))) ?? false,
