@@ -62,7 +62,7 @@ it('its API wants a fresher sign-in than there is, says so, and is answered by o
   await later.open(`${app.url}/sign-in`);
   await signIn(later, GRACE);
   await cardea.sql(
-    `update session set auth_time = auth_time - interval '6 minutes'
+    `update session set auth_time = auth_time - interval '6 minutes', seen_at = seen_at - interval '6 minutes'
        where account_id = (select id from user_account where email = $1)`,
     [GRACE.email],
   );
