@@ -1,4 +1,5 @@
-import { type Budget, type Count, exceeded, type Limits } from './limits.ts';
+import { exceeded } from './exceeded.ts';
+import type { Budget, Count, Limits } from './limits.ts';
 import { inShares, keepCaller } from './shares.ts';
 
 /** What each caller may ask, and how much of it is left. */

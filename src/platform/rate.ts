@@ -1,4 +1,5 @@
-import { type Budget, exceeded, type Limits } from './limits.ts';
+import { exceeded } from './exceeded.ts';
+import type { Budget, Limits } from './limits.ts';
 import { inShares, keepCaller } from './shares.ts';
 
 /** How much may be asked of a hot path: counted in the process, and told to the others now and then. */

@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { addressKey } from '../limits.ts';
+import { addressKey } from '../address-key.ts';
 import type { Rate } from '../rate.ts';
 
 /** What people's browsers ask for. The doors of services have limits of their own, by who asks. */
