@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { countsStore } from '../../test/support/counts.ts';
 import { createAllowance } from './allowance.ts';
-import type { Budget } from './limits.ts';
+import type { Budget } from './budget.ts';
 
 afterEach(() => void vi.useRealTimers());
 

@@ -1,5 +1,5 @@
-import { exceeded } from './exceeded.ts';
-import type { Budget, Count, Limits } from './limits.ts';
+import { type Budget, type Count, exceeded } from './budget.ts';
+import type { Limits } from './limits.ts';
 import { inShares, keepCaller } from './shares.ts';
 
 /** What each caller may ask, and how much of it is left. */

@@ -2,9 +2,9 @@ import { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { freshDatabase } from '../../test/support/database.ts';
 import { addressKey } from './address-key.ts';
+import { type Budget, refusalHeaders } from './budget.ts';
 import { createVault } from './crypto.ts';
-import { refusalHeaders } from './exceeded.ts';
-import { type Budget, createLimits, type Limits } from './limits.ts';
+import { createLimits, type Limits } from './limits.ts';
 import { silentLog } from './log.ts';
 import { connectRedis, type RedisConnection } from './redis.ts';
 

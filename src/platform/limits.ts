@@ -5,34 +5,11 @@ import {
   RateLimiterRes,
   type RateLimiterStoreAbstract,
 } from 'rate-limiter-flexible';
+import { type Budget, type Count, exceeded } from './budget.ts';
 import type { Vault } from './crypto.ts';
-import { exceeded } from './exceeded.ts';
 import type { Log } from './log.ts';
 import type { RedisConnection } from './redis.ts';
 import { Refusal } from './refusal.ts';
-
-/** So many of something in so long. */
-export interface Budget {
-  /** Stable, `room.thing`: part of the key under which it is counted. */
-  name: string;
-  points: number;
-  seconds: number;
-  /**
-   * What happens while the counters are out of reach. `closed` for guesses: an attacker who can bring the store down
-   * must not thereby get guesses for nothing. `open` for nuisances, where refusing everyone does more harm.
-   */
-  onFault: 'open' | 'closed';
-}
-
-export interface Count {
-  /** Points taken in this window, this one included; those refused count too. */
-  taken: number;
-  allowed: boolean;
-  /** Seconds until the window ends: when refused, until another try makes sense. */
-  retryAfter: number;
-  /** Used up for a time ({@link Limits.block}), not by what may be given back. */
-  blocked: boolean;
-}
 
 /** Budgets counted for all processes together, in Redis when there is one, else in PostgreSQL. Keys are kept as MACs. */
 export interface Limits {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { countsStore } from '../../test/support/counts.ts';
-import type { Budget } from './limits.ts';
+import type { Budget } from './budget.ts';
 import { createRate } from './rate.ts';
 
 afterEach(() => void vi.useRealTimers());

@@ -1,5 +1,5 @@
-import { exceeded } from './exceeded.ts';
-import type { Budget, Limits } from './limits.ts';
+import { type Budget, exceeded } from './budget.ts';
+import type { Limits } from './limits.ts';
 import { inShares, keepCaller } from './shares.ts';
 
 /** How much may be asked of a hot path: counted in the process, and told to the others now and then. */

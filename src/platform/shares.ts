@@ -1,4 +1,4 @@
-import type { Budget } from './limits.ts';
+import type { Budget } from './budget.ts';
 
 /** Most requests that one point of a shared budget stands for. */
 const mostPerPoint = 50;

@@ -1,5 +1,27 @@
-import type { Budget, Count } from './limits.ts';
 import { Refusal } from './refusal.ts';
+
+/** So many of something in so long. */
+export interface Budget {
+  /** Stable, `room.thing`: part of the key under which it is counted. */
+  name: string;
+  points: number;
+  seconds: number;
+  /**
+   * What happens while the counters are out of reach. `closed` for guesses: an attacker who can bring the store down
+   * must not thereby get guesses for nothing. `open` for nuisances, where refusing everyone does more harm.
+   */
+  onFault: 'open' | 'closed';
+}
+
+export interface Count {
+  /** Points taken in this window, this one included; those refused count too. */
+  taken: number;
+  allowed: boolean;
+  /** Seconds until the window ends: when refused, until another try makes sense. */
+  retryAfter: number;
+  /** Used up for a time (`Limits.block`), not by what may be given back. */
+  blocked: boolean;
+}
 
 /** What a refusal tells of the budget it met: for the headers of the answer. */
 export interface Spent {
