@@ -12,7 +12,7 @@ export interface CurrentBranding {
 const topic = 'branding';
 const reloadMilliseconds = 30_000;
 
-/** The look as configured, and over it what the wizard or the console has set, kept up to date while we run. */
+/** The look as configured, and over it what the wizard has set, kept up to date while we run. */
 export async function currentBranding(deps: {
   db: Db;
   bus: Bus;

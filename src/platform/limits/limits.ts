@@ -5,11 +5,11 @@ import {
   RateLimiterRes,
   type RateLimiterStoreAbstract,
 } from 'rate-limiter-flexible';
+import type { Vault } from '../crypto.ts';
+import type { Log } from '../log.ts';
+import type { RedisConnection } from '../redis.ts';
+import { Refusal } from '../refusal.ts';
 import { type Budget, type Count, exceeded } from './budget.ts';
-import type { Vault } from './crypto.ts';
-import type { Log } from './log.ts';
-import type { RedisConnection } from './redis.ts';
-import { Refusal } from './refusal.ts';
 
 /** Budgets counted for all processes together, in Redis when there is one, else in PostgreSQL. Keys are kept as MACs. */
 export interface Limits {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { countsStore } from '../../test/support/counts.ts';
+import { countsStore } from '../../../test/support/counts.ts';
 import { createAllowance } from './allowance.ts';
 import type { Budget } from './budget.ts';
 
