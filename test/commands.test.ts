@@ -91,6 +91,20 @@ describe('cardea', () => {
     expect(await told(cardea, 'audit', 'verify')).toMatchObject({ intact: true });
   });
 
+  it('audit verify ends with 1 when the journal was altered', async () => {
+    await cardea.sql(
+      `insert into audit_event (id, type, at, actor_kind, position, digest)
+       values (gen_random_uuid(), 'user.created', now(), 'system', 1000000, 'forged')`,
+    );
+    const people = await cardeaCommand(cardea, ['audit', 'verify']);
+    expect(people.code).toBe(1);
+    expect(people.stdout).toMatch(/^ALTERED at entry \d+\n$/);
+    expect(await cardeaCommand(cardea, ['audit', 'verify', '--json'])).toMatchObject({
+      code: 1,
+      json: { intact: false },
+    });
+  });
+
   it('config shows what holds, and no secret', async () => {
     const { stdout, json, code } = await cardeaCommand(cardea, ['config', '--json']);
     expect(code).toBe(0);
@@ -124,6 +138,9 @@ describe('cardea', () => {
     expect(help.code).toBe(0);
     const source = readFileSync(new URL('../src/commands/house.ts', import.meta.url), 'utf8');
     for (const [, name] of source.matchAll(/^ {4}name: '([^']+)'/gm)) expect(help.stdout).toContain(name);
-    expect(await cardeaCommand(cardea, ['dance'])).toMatchObject({ code: 2, stderr: help.stdout });
+    const unknown = await cardeaCommand(cardea, ['keys', 'dance']);
+    expect(unknown).toMatchObject({ code: 2, stdout: '' });
+    expect(unknown.stderr).toMatch(/no command `keys dance`[\s\S]*keys rotate/);
+    expect(unknown.stderr).not.toContain('client add');
   });
 });

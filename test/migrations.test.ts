@@ -1,11 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createDb, ensureSchema, migrate } from '../src/platform/db/index.ts';
 import { silentLog } from '../src/platform/log.ts';
 import { freePorts, startCardea } from './support/cardea.ts';
-import { emptyDatabase } from './support/database.ts';
+import { emptyDatabase, onDatabase } from './support/database.ts';
 import { dumpRows, dumpSchema } from './support/dump.ts';
 import { ADA, bootstrap, clients, createPerson, ORDERS } from './support/seeds.ts';
 import { tokenClient } from './support/token-client.ts';
@@ -28,16 +27,6 @@ async function database(sql?: string): Promise<string> {
   drops.push(drop);
   if (sql) await onDatabase(url, (client) => client.query(sql));
   return url;
-}
-
-async function onDatabase<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 async function migrateOnce(url: string): Promise<string[]> {

@@ -23,8 +23,8 @@ export interface Command {
   usage: string;
   about: string;
   options?: NonNullable<ParseArgsConfig['options']>;
-  /** @returns what `--json` prints, and the lines for people */
-  run(context: Context): Promise<{ result: unknown; lines: string[] }>;
+  /** @returns what `--json` prints, the lines for people, and `isBad` where what was looked at is not as it should be */
+  run(context: Context): Promise<{ result: unknown; lines: string[]; isBad?: boolean }>;
 }
 
 /** Bad use of a command: shown with its usage, exit code 2. */

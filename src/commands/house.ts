@@ -63,7 +63,11 @@ export const houseCommands: Command[] = [
     about: 'check that nothing in the audit journal was altered',
     async run({ app }) {
       const result = await (await app()).ports.events.verify();
-      return { result, lines: [JSON.stringify(result)] };
+      const { intact, position, open } = result;
+      const line = intact
+        ? `intact: ${position} entries are chained, ${open} wait for it`
+        : `ALTERED at entry ${position}`;
+      return { result, lines: [line], isBad: !intact };
     },
   },
   {

@@ -27,20 +27,29 @@ const commands: Command[] = [
   ...houseCommands,
 ];
 
-const help = (): string =>
-  [
-    'Usage: cardea <command> [arguments] [--json]',
-    '',
-    ...commands.map(({ name, usage, about }) => `  ${`${name} ${usage}`.trim().padEnd(58)} ${about}`),
-  ].join('\n');
+const help = (): string => ['Usage: cardea <command> [arguments] [--json]', '', ...commands.map(row)].join('\n');
 
-/** @returns the exit code: 0 done, 1 refused or failed, 2 used wrongly */
+/** What it is for stands in a column, below where the arguments are longer. */
+const row = ({ name, usage, about }: Command): string => {
+  const typed = `${name} ${usage}`.trim();
+  const gap = typed.length > column ? `\n${' '.repeat(column + 3)}` : ' '.repeat(column + 1 - typed.length);
+  return `  ${typed}${gap}${about}`;
+};
+const column = 48;
+
+const unknown = (words: string[]): string => {
+  const near = commands.filter(({ name }) => name.split(' ')[0] === words[0]);
+  return [`There is no command \`${words.join(' ')}\`; \`help\` lists them all.`, ...near.map(row)].join('\n');
+};
+
+/** @returns the exit code: 0 done, 1 refused, failed or found bad, 2 used wrongly */
 export async function run(argv: string[]): Promise<number> {
   const words = argv.filter((word) => !word.startsWith('-'));
   const command = commands.find(({ name }) => name.split(' ').every((word, index) => words[index] === word));
   if (!command) {
     const asked = argv.length === 0 || words[0] === 'help' || argv.includes('--help');
-    (asked ? console.log : console.error)(help());
+    if (asked) console.log(help());
+    else console.error(unknown(words));
     return asked ? 0 : 2;
   }
   let json = argv.includes('--json');
@@ -53,7 +62,7 @@ export async function run(argv: string[]): Promise<number> {
     json = values.json === true;
     const settings = loadSettings();
     await using house = openHouse(settings);
-    const { result, lines } = await command.run({
+    const { result, lines, isBad } = await command.run({
       settings,
       app: house.app,
       database: house.database,
@@ -62,7 +71,7 @@ export async function run(argv: string[]): Promise<number> {
     });
     // Nothing to say: the command has written what there was.
     if (result !== undefined) console.log(json ? JSON.stringify(result, null, 2) : lines.join('\n'));
-    return 0;
+    return isBad ? 1 : 0;
   } catch (error) {
     const { code, message, details } = told(error);
     if (json) console.log(JSON.stringify({ error: code, message, ...details }));

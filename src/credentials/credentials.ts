@@ -11,8 +11,8 @@ import { createSecondFactors, type SecondFactors } from './factors/second-factor
 import { createSentCodes } from './factors/sent-codes.ts';
 import { createTotp, type Totp } from './factors/totp.ts';
 import { createEmailChanges, type EmailChanges } from './journeys/email-changes.ts';
-import type { JourneySettings, Ports } from './journeys/journeys.ts';
 import { createPasswordChanges, type PasswordChanges } from './journeys/password-changes.ts';
+import type { JourneySettings, Ports } from './journeys/ports.ts';
 import { createRegistration, type Registration } from './journeys/registration.ts';
 import { createResets, type Resets } from './journeys/resets.ts';
 import { createVerification, type Verification } from './journeys/verification.ts';

@@ -3,7 +3,7 @@ import type { SecurityNotice, Sms } from '../mail/index.ts';
 import type { Settings } from '../platform/config/index.ts';
 import type { Log, Vault } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import type { Ports } from './journeys/journeys.ts';
+import type { Ports } from './journeys/ports.ts';
 import type { Links } from './links.ts';
 
 /** Ways in that are another room's: by a provider. */

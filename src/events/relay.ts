@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Db } from '../platform/db/index.ts';
-import { type Bus, type Clock, type Log, secondsAfter, type Vault } from '../platform/index.ts';
+import { type Bus, type Clock, type Log, secondsAfter, together, type Vault } from '../platform/index.ts';
 import { inSpan } from '../platform/spans.ts';
 import { outboxWake, payloadContext } from './outbox.ts';
 
@@ -171,13 +171,15 @@ function createLane(
     ]);
   };
 
-  const remove = together<Message>((delivered) =>
-    db.query(
-      `delete from outbox o using unnest($1::bigint[], $2::int[]) as d (id, attempts)
-        where o.id = d.id and o.attempts = d.attempts`,
-      [delivered.map(({ id }) => id), delivered.map(({ attempts }) => attempts)],
-      'outbox-remove',
-    ),
+  const remove = together<Message, unknown>(
+    (delivered) =>
+      db.query(
+        `delete from outbox o using unnest($1::bigint[], $2::int[]) as d (id, attempts)
+          where o.id = d.id and o.attempts = d.attempts`,
+        [delivered.map(({ id }) => id), delivered.map(({ attempts }) => attempts)],
+        'outbox-remove',
+      ),
+    { atOnce: 1 },
   );
 
   const deliver = async (taken: Message) => {
@@ -236,28 +238,6 @@ function createLane(
       await loop;
     },
     wake: bell.ring,
-  };
-}
-
-/** Does in one piece of work whatever comes in one turn of the event loop and while the piece before is under way. */
-function together<T>(work: (all: T[]) => Promise<unknown>): (one: T) => Promise<unknown> {
-  let waiting: T[] = [];
-  let last: Promise<unknown> = Promise.resolve();
-  let next: Promise<unknown> | undefined;
-  const begin = async (before: Promise<unknown>) => {
-    await Promise.allSettled([before, nextTurn()]);
-    const all = waiting;
-    waiting = [];
-    next = undefined;
-    return work(all);
-  };
-  return (one) => {
-    waiting.push(one);
-    if (!next) {
-      next = begin(last);
-      last = next;
-    }
-    return next;
   };
 }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type CryptoKey, importJWK, type JWTPayload, jwtVerify } from 'jose';
 import type { Keys } from '../keys/index.ts';
-import type { Clock } from '../platform/index.ts';
+import { type Clock, Refusal } from '../platform/index.ts';
 
 /** A JWT access token of ours whose signature, issuer and time are in order (RFC 9068, section 4). */
 export interface AccessTokenClaims extends JWTPayload {
@@ -59,7 +59,9 @@ export function createJwtReader({ keys, issuer, clock }: { keys: Keys; issuer: s
           checked.set(name, { claims: payload as AccessTokenClaims, kid: protectedHeader.kid! });
         }
         return payload as AccessTokenClaims;
-      } catch {
+      } catch (error) {
+        // Its key could not be looked for: that says nothing of the token.
+        if (error instanceof Refusal) throw error;
         // Malformed, foreign, forged or expired: all the same to whoever asks (RFC 7662, section 2.2).
         return undefined;
       }

@@ -76,7 +76,9 @@ export function issueServiceTokensShortly(ports: ServiceTokenPorts): ShortWay {
       const decided = found.value;
       const iat = Math.floor(clock.now().getTime() / 1000);
       const times = { iat, exp: iat + decided.answer.expires_in };
-      const [opaque] = await Promise.all([decided.kept && asOpaque(decided, times), stops.catchUp()]);
+      // Where it cannot be told what was stopped, what was decided is no longer good.
+      const caughtUp = stops.catchUp().catch(() => {});
+      const [opaque] = await Promise.all([decided.kept && asOpaque(decided, times), caughtUp]);
       if (!known.isGood(found)) return undefined;
       const access_token = opaque ?? asJwt(decided, times);
       if (access_token === undefined) return undefined;

@@ -1,20 +1,22 @@
 /** The ground every room stands on; knows nothing of identity. Larger parts have doors of their own beside this one. */
-export { type Allowance, createAllowance } from './allowance.ts';
 export { type Bus, createBus } from './bus.ts';
 export { type Clock, secondsAfter, systemClock } from './clock.ts';
 export { createVault, isId, newId, randomToken, sameBytes, sha256, type Vault } from './crypto.ts';
 export {
+  type Allowance,
   addressKey,
   type Budget,
   type Count,
+  createAllowance,
   createLimits,
+  createRate,
   exceeded,
   type Limits,
+  type Rate,
   rateLimitHeaders,
   refusalHeaders,
-} from './limits.ts';
+} from './limits/index.ts';
 export { createLog, type Log, silentLog } from './log.ts';
-export { createRate, type Rate } from './rate.ts';
 export { connectRedis, type RedisConnection } from './redis.ts';
 export { Refusal, type RefusalKind, statusOfKind } from './refusal.ts';
 export { type CacheReads, type Remembered, remembered } from './remembered.ts';

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { Eta } from 'eta';
 import { type Assets, createAssets } from './assets.ts';
-import { type Branding, type BrandingInput, createBranding } from './branding.ts';
+import type { Branding, BrandingInput } from './branding.ts';
 import type { Problem } from './form.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
+import { createRebranding } from './rebranding.ts';
 import { createWords, escapeHtml, type Locale, ownWords, PSEUDO_LOCALE, type Say, type Wishes } from './words.ts';
 
 /** What a page needs to know of the request it answers. */
@@ -178,30 +179,6 @@ function precompile(eta: Eta, dir: string): void {
     if (filepath && existsSync(filepath))
       eta.templatesSync.define(filepath, eta.compile(eta.readFile?.call(eta, filepath) ?? '', { filepath }));
   }
-}
-
-/** An application's colours over the organisation's; a branding that cannot be shown falls back to the organisation's. */
-function createRebranding(log?: Log): (base: Branding, change?: Partial<BrandingInput>) => Branding {
-  const made = new WeakMap<Branding, Map<string, Branding>>();
-  return (base, change) => {
-    if (!change || !Object.values(change).some(Boolean)) return base;
-    const known = made.get(base) ?? new Map<string, Branding>();
-    made.set(base, known);
-    const key = JSON.stringify(change);
-    const found = known.get(key);
-    if (found) return found;
-    let fresh = base;
-    try {
-      const wished = Object.fromEntries(Object.entries(change).filter(([, value]) => value));
-      fresh = createBranding({ ...base, ...wished });
-    } catch (error) {
-      log?.warn({ err: error }, 'the branding of an application cannot be shown');
-    }
-    // Many applications, each with its own: bounded, oldest out.
-    if (known.size >= 500) known.delete(known.keys().next().value ?? '');
-    known.set(key, fresh);
-    return fresh;
-  };
 }
 
 function languagesOf(locales: Locale[], { locale, url: own }: PageContext, instead?: string | false) {

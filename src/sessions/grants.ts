@@ -99,9 +99,10 @@ export function createGrants(deps: {
           [id, payload.accountId, payload.clientId, JSON.stringify(kept), now, expiresAt],
         );
         if (fresh.length === 1) return;
+        // Its key stays: refresh tokens that are born under it meanwhile do not wait for us.
         const [known] = await db.query<{ payload: GrantDocument }>(
           `select payload from authorization_grant
-             where id = $1 and ended_at is null and account_id = $2 and client_id = $3 for update`,
+             where id = $1 and ended_at is null and account_id = $2 and client_id = $3 for no key update`,
           [id, payload.accountId, payload.clientId],
         );
         if (!known) throw new errors.InvalidGrant('the grant has ended');

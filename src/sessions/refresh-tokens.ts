@@ -145,14 +145,19 @@ export function createRefreshTokens(deps: {
     findByUserCode: none,
   };
 
-  /** The use of each and the birth of its successor, in one statement. @returns whether it is so */
+  /**
+   * The use of each and the birth of its successor, in one statement. They are held in an order of their own: two who race
+   * with the same tokens would else wait for each other. @returns whether it is so
+   */
   const writeAll = async (trades: readonly Required<Trade>[]): Promise<boolean[]> => {
     const rows = await db.query<{ hash: string }>(
       `with asked as (
          select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as a (used, hash, payload, expires_at)),
+       held as (
+         select hash from refresh_token where hash = any($1::text[]) and consumed_at is null order by hash for no key update),
        used as (
-         update refresh_token t set consumed_at = $5, successor = a.hash from asked a, authorization_grant g
-           where t.hash = a.used and t.consumed_at is null and g.id = t.grant_id and g.ended_at is null
+         update refresh_token t set consumed_at = $5, successor = a.hash from held h, asked a, authorization_grant g
+           where t.hash = h.hash and a.used = h.hash and t.consumed_at is null and g.id = t.grant_id and g.ended_at is null
            returning t.grant_id, a.hash, a.payload, a.expires_at),
        longer as (
          update authorization_grant g set expires_at = u.until

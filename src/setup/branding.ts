@@ -12,7 +12,7 @@ export interface CurrentBranding {
 const topic = 'branding';
 const reloadMilliseconds = 30_000;
 
-/** The look as configured, and over it what the wizard or the console has set, kept up to date while we run. */
+/** The look as configured, and over it what the wizard has set, kept up to date while we run. */
 export async function currentBranding(deps: {
   db: Db;
   bus: Bus;
@@ -32,16 +32,17 @@ export async function currentBranding(deps: {
   };
   let changed: Partial<BrandingInput> = {};
   let branding = createBranding(configured);
+  const adopt = (parts: Partial<BrandingInput>) => {
+    changed = parts;
+    branding = createBranding({ ...configured, ...changed });
+  };
 
   const load = async () => {
     const [row] = await db.query<{ value: Partial<BrandingInput> }>(
       `select value from setting where name = 'branding'`,
     );
     if (JSON.stringify(row?.value ?? {}) === JSON.stringify(changed)) return;
-    changed = row?.value ?? {};
-    branding = createBranding({ ...configured, ...changed });
-    if (branding.corrections.length > 0)
-      log.warn({ corrections: branding.corrections }, 'colours were changed to stay readable');
+    adopt(row?.value ?? {});
   };
   const reload = () =>
     void load().catch((error: unknown) => log.warn({ err: error }, 'the branding could not be read'));
@@ -52,13 +53,17 @@ export async function currentBranding(deps: {
   return Object.assign(() => branding, {
     async change(parts: Partial<BrandingInput>) {
       const value = { ...changed, ...parts };
-      createBranding({ ...configured, ...value });
+      const { brand, corrections } = createBranding({ ...configured, ...value });
+      if (brand !== branding.brand && corrections.length > 0)
+        log.warn({ corrections }, 'colours are changed to stay readable');
       await db.query(
         `insert into setting (name, value, updated_at) values ('branding', $1, $2)
          on conflict (name) do update set value = excluded.value, updated_at = excluded.updated_at`,
         [JSON.stringify(value), clock.now()],
       );
       await bus.publish(topic);
+      // The page that answers shows it already; others hear of it.
+      db.afterCommit(() => adopt(value));
     },
   });
 }

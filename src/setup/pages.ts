@@ -81,7 +81,14 @@ export function applicationPage(input: StepInput) {
       value: 'web',
       options: { web: 'kind.web', spa: 'kind.spa', native: 'kind.native', service: 'kind.service' },
     },
-    { name: 'redirect_uris', type: 'textarea', hint: 'hint.redirect_uris', ltr: true, maxlength: 8000 },
+    {
+      name: 'redirect_uris',
+      type: 'textarea',
+      hint: 'hint.redirect_uris',
+      required: true,
+      ltr: true,
+      maxlength: 8000,
+    },
   ]);
 }
 

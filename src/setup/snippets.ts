@@ -17,17 +17,19 @@ export interface SnippetInput {
 export function snippets({ issuer, clientId, secret, redirectUri, kind }: SnippetInput): Snippet[] {
   if (kind === 'service') return service(issuer, clientId, secret ?? '');
   const redirect = redirectUri ?? 'http://localhost:8080/callback';
-  const auth = secret ? `'${secret}'` : 'undefined, client.None()';
+  const discovery = discoveryOf({ issuer, clientId, secret });
+  // Both libraries refuse http unless they are told.
+  const isPlain = issuer.startsWith('http:');
+  const plain = isPlain
+    ? `\nconst options = { [oauth.allowInsecureRequests]: true }; // http: in development only`
+    : '';
+  const options = isPlain ? ', options' : '';
   return [
     {
       title: 'Node.js · openid-client',
       code: `import * as client from 'openid-client';
 
-const config = await client.discovery(
-  new URL('${issuer}'),
-  '${clientId}',
-  ${auth},
-);
+${discovery}
 
 // 1. Send the person to sign in. Keep verifier and state in their session.
 const verifier = client.randomPKCECodeVerifier();
@@ -51,15 +53,15 @@ console.log(tokens.claims());`,
       title: 'JavaScript · oauth4webapi',
       code: `import * as oauth from 'oauth4webapi';
 
-const issuer = new URL('${issuer}');
-const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer));
+const issuer = new URL('${issuer}');${plain}
+const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer${options}));
 const client = { client_id: '${clientId}' };
 const auth = ${secret ? `oauth.ClientSecretBasic('${secret}')` : 'oauth.None()'};
 
 // They come back to ${redirect}
 const params = oauth.validateAuthResponse(as, client, currentUrl, state);
 const response = await oauth.authorizationCodeGrantRequest(
-  as, client, auth, params, '${redirect}', verifier,
+  as, client, auth, params, '${redirect}', verifier${options},
 );
 const result = await oauth.processAuthorizationCodeResponse(as, client, response, { requireIdToken: true });
 console.log(oauth.getValidatedIdTokenClaims(result));`,
@@ -122,6 +124,15 @@ def callback():
   ];
 }
 
+/** How openid-client is told of the issuer; it refuses http unless told otherwise. */
+function discoveryOf({ issuer, clientId, secret }: Pick<SnippetInput, 'issuer' | 'clientId' | 'secret'>): string {
+  const auth = secret ? [`'${secret}'`] : ['undefined', 'client.None()'];
+  const plain = [...(secret ? ['undefined'] : []), '{ execute: [client.allowInsecureRequests] }'];
+  const parts = [`new URL('${issuer}')`, `'${clientId}'`, ...auth, ...(issuer.startsWith('http:') ? plain : [])];
+  const lines = parts.map((part) => `  ${part},${part.startsWith('{') ? ' // http: in development only' : ''}`);
+  return ['const config = await client.discovery(', ...lines, ');'].join('\n');
+}
+
 function service(issuer: string, clientId: string, secret: string): Snippet[] {
   const token = `${issuer.replace(/\/$/, '')}/token`;
   return [
@@ -133,11 +144,7 @@ function service(issuer: string, clientId: string, secret: string): Snippet[] {
       title: 'Node.js · openid-client',
       code: `import * as client from 'openid-client';
 
-const config = await client.discovery(
-  new URL('${issuer}'),
-  '${clientId}',
-  '${secret}',
-);
+${discoveryOf({ issuer, clientId, secret })}
 const { access_token } = await client.clientCredentialsGrant(config);`,
     },
     {

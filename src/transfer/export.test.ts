@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { transferRoom } from '../../test/support/transfer.ts';
+import { bcrypt, transferRoom } from '../../test/support/transfer.ts';
 import { newId } from '../platform/index.ts';
 import { createFacts } from '../users/index.ts';
 
@@ -8,8 +8,6 @@ beforeAll(async () => {
   room = await transferRoom({ fields: ['team'] });
 });
 afterAll(() => room.stop());
-
-const bcrypt = '$2b$05$abcdefghijklmnopqrstuu2c1e4vZoCxDVRU9N6VCSSmNg4cQa1Ve';
 
 describe('an export', () => {
   it('takes along what people belong to: an empty installation has the same fields, roles, groups and organisations', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { transferRoom } from '../../test/support/transfer.ts';
+import { bcrypt, transferRoom } from '../../test/support/transfer.ts';
 import { newId } from '../platform/index.ts';
 
 let room: Awaited<ReturnType<typeof transferRoom>>;
@@ -7,9 +7,6 @@ beforeAll(async () => {
   room = await transferRoom({ fields: ['team'] });
 });
 afterAll(() => room.stop());
-
-const bcrypt = '$2b$05$abcdefghijklmnopqrstuu2c1e4vZoCxDVRU9N6VCSSmNg4cQa1Ve';
-const found = async (email: string) => (await room.users.byEmail(email))!;
 
 describe('what is hostile', () => {
   const codesOf = (results: { position: number; outcome: string; code?: string | undefined }[]) =>
@@ -33,7 +30,7 @@ describe('what is hostile', () => {
       expect.stringMatching(/created|invalid/),
       'import.field_unknown',
     ]);
-    expect((await found('deep-4@example.com')).administrator).toBe(false);
+    expect((await room.found('deep-4@example.com')).administrator).toBe(false);
     expect([Object.keys(Object.prototype).length, ({} as { administrator?: boolean }).administrator]).toEqual([
       before,
       undefined,
@@ -106,7 +103,7 @@ describe('what is hostile', () => {
 
   it('what was a deleted person’s is not given to whoever has the address now', async () => {
     await room.bring([{ email: 'next@example.com', emailVerified: true }]);
-    const next = await found('next@example.com');
+    const next = await room.found('next@example.com');
     const gone = { id: newId(), email: 'next@example.com', state: 'Deleted', stateBefore: 'Active' };
     const { results } = await room.bring([{ ...gone, passwordHash: bcrypt }]);
     expect(results[0]).toMatchObject({ outcome: 'created', item: gone.id });

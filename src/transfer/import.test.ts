@@ -1,14 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { transferRoom } from '../../test/support/transfer.ts';
+import { bcrypt, transferRoom } from '../../test/support/transfer.ts';
 
 let room: Awaited<ReturnType<typeof transferRoom>>;
 beforeAll(async () => {
   room = await transferRoom({ fields: ['team'] });
 });
 afterAll(() => room.stop());
-
-const bcrypt = '$2b$05$abcdefghijklmnopqrstuu2c1e4vZoCxDVRU9N6VCSSmNg4cQa1Ve';
-const found = async (email: string) => (await room.users.byEmail(email))!;
 
 describe('an import', () => {
   it('brings people in with all that belongs to them', async () => {
@@ -33,18 +30,18 @@ describe('an import', () => {
       { createGroups: true },
     );
     expect(task).toMatchObject({ state: 'done', tally: { created: 3 }, done: 3, failed: 0 });
-    const ada = await found('ada@example.com');
+    const ada = await room.found('ada@example.com');
     expect(ada).toMatchObject({ state: 'Active', externalId: 'e-1', userName: 'ada', attributes: { team: 'engines' } });
     expect(await room.passwords.check(ada.id, 'lètmein')).toBe(true);
     expect(await room.totp.of(ada.id)).toBeDefined();
     expect(await room.groups.of(ada.id)).toMatchObject([{ displayName: 'Engineers' }]);
-    const grace = await found('grace@example.com');
+    const grace = await room.found('grace@example.com');
     expect(grace.state, 'asked to prove the address at the first sign-in').toBe('Created');
     expect(await room.passwords.check(grace.id, 'ember lantern quietly')).toBe(true);
-    const held = await found('held@example.com');
+    const held = await room.found('held@example.com');
     expect(held).toMatchObject({ state: 'Suspended', stateReason: 'on leave' });
     await room.users.change(held.id, 'reactivate', room.by);
-    expect((await found('held@example.com')).state).toBe('Active');
+    expect((await room.found('held@example.com')).state).toBe('Active');
     const [event] = await room.events.history({ subject: ada.id, type: 'user.created' });
     expect(event).toMatchObject({ data: { state: 'Active' }, reason: 'import' });
   });
@@ -56,7 +53,7 @@ describe('an import', () => {
     ];
     expect((await room.bring(rows)).tally).toEqual({ created: 2 });
     expect((await room.bring(rows)).tally).toEqual({ unchanged: 2 });
-    const ida = await found('ida@example.com');
+    const ida = await room.found('ida@example.com');
     expect(await room.passwords.check(ida.id, 'lètmein')).toBe(true);
     const changed = [
       { ...rows[0], name: 'Ida R.' },
@@ -66,11 +63,13 @@ describe('an import', () => {
     expect(skipped.tally).toEqual({ skipped: 2 });
     expect(skipped.results[0]).toMatchObject({ position: 1, outcome: 'skipped', details: { fields: ['name'] } });
     expect((await room.bring(changed, { existing: 'update' })).tally).toEqual({ updated: 2 });
-    expect((await found('ida@example.com')).name).toBe('Ida R.');
-    expect(await found('johan@example.com')).toMatchObject({ externalId: 'i-2' });
+    expect((await room.found('ida@example.com')).name).toBe('Ida R.');
+    expect(await room.found('johan@example.com')).toMatchObject({ externalId: 'i-2' });
     const [row] = await room.db.query<{ hash: string }>('select hash from password where user_id = $1', [ida.id]);
     expect(row!.hash, 'an import never puts an old password back').toContain('$argon2id$');
-    expect(await room.passwords.has((await found('johan@example.com')).id), 'but gives one to who has none').toBe(true);
+    expect(await room.passwords.has((await room.found('johan@example.com')).id), 'but gives one to who has none').toBe(
+      true,
+    );
   });
 
   it('tells line and code of each row that cannot be, and brings the others in', async () => {
@@ -160,7 +159,7 @@ describe('an import', () => {
     expect(tally).toEqual({ created: 1, updated: 1, failed: 1 });
     expect(results).toHaveLength(3);
     expect(await room.db.query('select count(*) from user_account')).toEqual(before);
-    expect((await found('ada@example.com')).name).toBe('Ada Lovelace');
+    expect((await room.found('ada@example.com')).name).toBe('Ada Lovelace');
     expect(await room.groups.list({ prefix: 'Nowhere' })).toEqual([]);
   });
 
@@ -183,7 +182,7 @@ describe('an import', () => {
       code: 'import.membership_unknown',
       details: { groups: ['Nobody’s'] },
     });
-    expect(await room.groups.of((await found('joins@example.com')).id)).toHaveLength(1);
+    expect(await room.groups.of((await room.found('joins@example.com')).id)).toHaveLength(1);
   });
 
   it('keeps the file sealed, and only until it is in', async () => {
@@ -238,7 +237,7 @@ describe('a CSV file', () => {
       },
     });
     expect({ tally, results }).toMatchObject({ tally: { created: 1 } });
-    expect(await found('eva@example.com')).toMatchObject({
+    expect(await room.found('eva@example.com')).toMatchObject({
       givenName: 'Eva',
       familyName: 'O"Neil; Müller',
       state: 'Active',
@@ -261,6 +260,6 @@ describe('a CSV file', () => {
       [4, 'import.columns'],
       [5, 'created'],
     ]);
-    expect(await found('csv-4@example.com')).toMatchObject({ profile: { nickname: '4th' } });
+    expect(await room.found('csv-4@example.com')).toMatchObject({ profile: { nickname: '4th' } });
   });
 });

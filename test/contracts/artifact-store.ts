@@ -1,5 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type AdapterPayload, errors } from 'oidc-provider';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, type Db } from '../../src/platform/db/index.ts';
@@ -342,6 +344,51 @@ export function artifactStoreContract(
         expect(kept).toContain((await sessions.usedRefreshToken(id))!.successor);
         expect(await tokens.find(won[0]!.value)).toMatchObject({ grantId });
         expect((await db.query('select 1 from refresh_token where grant_id = $1', [grantId])).length).toBe(2);
+      });
+
+      const tradeIn = async (of: Sessions, id: string) => {
+        const tokens = of.adapter('RefreshToken');
+        const { grantId } = (await tokens.find(id)) as AdapterPayload;
+        const next = payload('RefreshToken', { grantId: grantId!, clientId: 'app', accountId });
+        const work = async () => {
+          await tokens.consume(id);
+          await tokens.upsert(randomId(), next, day);
+        };
+        await of.tradeRefreshToken(work, async () => {});
+      };
+
+      it.each(['ended', 'made to grow'])(
+        'trades beside a grant that is just being %s do not wait for that',
+        async (how) => {
+          const outside = AsyncLocalStorage.snapshot();
+          const held = await grant();
+          const ids = [await refreshToken({ grantId: held }), await refreshToken()];
+          await db.transact(async () => {
+            if (how === 'ended') await sessions.endGrant(held, 'test');
+            else await model('Grant').upsert(held, payload('Grant', { accountId, clientId: 'app' }), day);
+            const traded = outside(() => Promise.all(ids.map((id) => tradeIn(sessions, id))));
+            await Promise.race([traded, wait(5_000).then(() => Promise.reject(new Error('they wait for the grant')))]);
+          });
+          const used = await Promise.all(ids.map((id) => sessions.usedRefreshToken(id)));
+          expect(used.map(Boolean)).toEqual([how !== 'ended', true]);
+        },
+      );
+
+      it('trades of the same refresh tokens in two processes, the other way round, hold nobody up', async () => {
+        const failed: unknown[] = [];
+        const query: Db['query'] = (...asked) =>
+          db.query<never>(...asked).catch((error: unknown) => {
+            failed.push(error);
+            throw error;
+          });
+        const [one, another] = [create({ db: { ...db, query } }), create({ db: { ...db, query } })];
+        for (let round = 0; round < 40; round++) {
+          const ids = await Promise.all(times(16, () => refreshToken()));
+          const trades = [...ids.map((id) => tradeIn(one, id)), ...ids.toReversed().map((id) => tradeIn(another, id))];
+          expect(await outcomes(trades)).toMatchObject({ won: 16 });
+        }
+        // PostgreSQL ends what waits for each other after a second, and all that share the statement have waited for it.
+        expect(failed).toEqual([]);
       });
 
       it('a trade that fails before its end writes nothing', async () => {

@@ -149,5 +149,6 @@ it('only these ask for reads that may lag: lists, searches, figures, exports', (
     'src/users/memberships-reader.ts',
     'src/users/search/search.ts',
     'src/users/search/tally.ts',
+    'src/users/search/ways.ts',
   ]);
 });

@@ -194,6 +194,34 @@ describe.skipIf(!inject('redisUrl'))('Redis', () => {
     expect(await web.userinfo(held.tokens.access_token)).toMatchObject({ status: 200 });
   }, 60_000);
 
+  it('out of reach is 503 also of what is answered in front of the engine, never 500; a JWT needs no Redis', async () => {
+    const { access_token } = await web.signIn();
+    const service = tokenClient(cardea.issuer, clients.service);
+    const ask = async () => {
+      const jwt = await service.credentials({ resource: ORDERS, scope: 'orders:read' });
+      const [userinfo, introspection, opaque] = await Promise.all([
+        web.userinfo(access_token),
+        web.post('/introspect', { token: access_token }),
+        service.credentials({ resource: STOCK, scope: 'stock:read' }),
+      ]);
+      return { jwt, userinfo, introspection, opaque };
+    };
+    const isShort = ({ headers }: Answer) => !headers.has('content-security-policy');
+    await expect.poll(async () => Object.values(await ask()).every(isShort), { timeout: 10_000 }).toBe(true);
+    wire.cut();
+    for (let turn = 0; turn < 2; turn++) {
+      const answers = await ask();
+      expectUnavailable(answers, ['jwt']);
+      expect(answers.jwt).toMatchObject({ status: 200, body: { access_token: expect.any(String) } });
+    }
+    wire.mend();
+    await expect
+      .poll(async () => Object.values(await ask()).every((one) => one.status === 200 && isShort(one)), {
+        timeout: 15_000,
+      })
+      .toBe(true);
+  }, 60_000);
+
   it('emptied loses no grant and no refresh token: it costs a new sign-in and no consent', async () => {
     const other = tokenClient(cardea.issuer, clients.other);
     const person = createPerson();

@@ -25,6 +25,8 @@ describe.each(MODES)('with a %s', (mode) => {
     await walker.open(link);
     view = await walker.submit({ name: 'Fernhill', colour: '#0a7a4a' });
     expect(view.html).toContain('name="password"');
+    // The page that answers bears the name already.
+    expect(view.text).toContain('Fernhill');
 
     view = await walker.submit({ name: 'Ada', email: 'not an address', password: 'short' });
     expect(view.status).toBe(422);

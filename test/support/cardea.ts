@@ -4,10 +4,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
-import { freshDatabase } from './database.ts';
+import { freshDatabase, onDatabase } from './database.ts';
 import { ownSecret } from './secret.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -181,15 +180,7 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     env,
     pid: child.pid!,
     databaseUrl: env.DATABASE_URL!,
-    async sql(text, params) {
-      const client = new Client({ connectionString: env.DATABASE_URL! });
-      await client.connect();
-      try {
-        return (await client.query(text, params)).rows;
-      } finally {
-        await client.end();
-      }
-    },
+    sql: async (text, params) => (await onDatabase(env.DATABASE_URL!, (client) => client.query(text, params))).rows,
     stop: () => finish('SIGTERM'),
     kill: async () => void (await finish('SIGKILL')),
   };

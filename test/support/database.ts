@@ -51,14 +51,17 @@ async function migrateTemplate(admin: Client): Promise<void> {
   await admin.query(`alter database ${draft} rename to ${template}`);
 }
 
-async function asAdmin<T>(work: (admin: Client) => Promise<T>): Promise<T> {
-  const admin = new Client({ connectionString: inject('databaseUrl') });
-  await admin.connect();
+/** On a connection of its own, past everything that Cardea does. */
+export async function onDatabase<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
   try {
-    return await work(admin);
+    return await work(client);
   } finally {
-    await admin.end();
+    await client.end();
   }
 }
+
+const asAdmin = <T>(work: (admin: Client) => Promise<T>): Promise<T> => onDatabase(inject('databaseUrl'), work);
 
 const databaseUrl = (name: string) => inject('databaseUrl').replace(/[^/]*$/, name);

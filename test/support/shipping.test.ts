@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +9,14 @@ import { variables } from '../../src/platform/config/variables.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+it('a Node that is too old is told so in words', () => {
+  const old = `data:text/javascript,Object.defineProperty(process.versions, 'node', { value: '20.20.2' })`;
+  const started = spawnSync(process.execPath, ['--import', old, 'src/start.js'], { cwd: root, encoding: 'utf8' });
+  expect(started.status).toBe(1);
+  expect(started.stderr).toMatch(/^\s*Cardea needs Node 24/);
+  expect(started.stderr).not.toContain('at ');
+});
 
 describe('the Dockerfile', () => {
   const instructions = read('Dockerfile')

@@ -14,6 +14,9 @@ import {
 } from '../../src/users/index.ts';
 import { credentialsRoom } from './credentials.ts';
 
+/** bcrypt's own hash of `lètmein`. */
+export const bcrypt = '$2b$05$abcdefghijklmnopqrstuu2c1e4vZoCxDVRU9N6VCSSmNg4cQa1Ve';
+
 /** The room `transfer` on a database of its own, with every room below it. */
 export async function transferRoom(options: { maxBytes?: number; fields?: string[]; clients?: string[] } = {}) {
   const room = await credentialsRoom();
@@ -58,6 +61,8 @@ export async function transferRoom(options: { maxBytes?: number; fields?: string
       const task = await tasks.finish(id);
       return { ...task, results: await tasks.results(id, { limit: 10_000 }) };
     },
+    /** Whoever is expected to have come in. */
+    found: async (email: string) => (await room.users.byEmail(email))!,
     async everybody(how: Parameters<typeof transfer.everybody>[0]): Promise<string> {
       let text = '';
       for await (const part of transfer.everybody(how, by)) text += part;

@@ -4,7 +4,9 @@ import { byThemselves } from '../by.ts';
 import type { Notices } from '../notices.ts';
 import type { Proof } from '../proofs.ts';
 import { evenly } from './even.ts';
-import { type Asker, countCode, countLetter, matchCode, minutes, type Ports, send } from './journeys.ts';
+import { countLetter, minutes, send } from './letters.ts';
+import type { Asker, Ports } from './ports.ts';
+import { countCode, matchCode } from './proving.ts';
 
 /**
  * A person takes another address.

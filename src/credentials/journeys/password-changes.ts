@@ -1,7 +1,8 @@
 import { Refusal } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
 import { byThemselves } from '../by.ts';
-import { contextOf, type Ports, replacePassword } from './journeys.ts';
+import { contextOf, hasPassword, replacePassword } from './password.ts';
+import type { Ports } from './ports.ts';
 
 /** People who can sign in change their password: because they want to, or because they have to. */
 export interface PasswordChanges {
@@ -28,7 +29,7 @@ export interface PasswordChanges {
 }
 
 export function createPasswordChanges(ports: Ports): PasswordChanges {
-  const { db, users, passwords, policy, attempts } = ports;
+  const { db, users, passwords, policy } = ports;
 
   const known = async (userId: string): Promise<User> => {
     const user = await users.byId(userId);
@@ -45,19 +46,9 @@ export function createPasswordChanges(ports: Ports): PasswordChanges {
   return {
     async change({ userId, current, password, session, device, ip, locale }) {
       const user = await known(userId);
-      const reservation = await attempts.before({ identifier: user.email ?? userId, userId, device, ip });
-      if (!reservation.allowed) {
-        throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter: reservation.retryAfter });
-      }
-      const isRight = await passwords.check(userId, current).catch(async (error: unknown) => {
-        await attempts.succeeded(reservation);
-        throw error;
-      });
-      if (!isRight) {
-        await attempts.failed(reservation);
+      if (!(await hasPassword(ports, user, { password: current, device, ip }))) {
         throw new Refusal('password.current_wrong', { kind: 'unauthenticated' });
       }
-      await attempts.succeeded(reservation);
       // A stolen password alone must not end the owner's sessions either.
       const { totp, email, sms } = await ports.factors.of(userId);
       if (!session && (totp || email || sms)) {

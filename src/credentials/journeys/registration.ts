@@ -2,7 +2,8 @@ import { addressKey, Refusal } from '../../platform/index.ts';
 import { isEmail, type NewUser, type User } from '../../users/index.ts';
 import { anonymously, byThemselves } from '../by.ts';
 import { evenly } from './even.ts';
-import { type Asker, countLetter, minutes, type Ports, send } from './journeys.ts';
+import { countLetter, minutes, send } from './letters.ts';
+import type { Asker, Ports } from './ports.ts';
 
 export type Profile = Pick<NewUser, 'name' | 'givenName' | 'familyName' | 'profile' | 'attributes'>;
 

@@ -3,19 +3,10 @@ import { isEmail } from '../../users/index.ts';
 import { anonymously, byThemselves } from '../by.ts';
 import type { Proof, ProofPurpose } from '../proofs.ts';
 import { evenly } from './even.ts';
-import {
-  type Asker,
-  contextOf,
-  countCode,
-  countLetter,
-  matchCode,
-  minutes,
-  type Ports,
-  personOf,
-  proveAddress,
-  replacePassword,
-  send,
-} from './journeys.ts';
+import { countLetter, minutes, reachable, send } from './letters.ts';
+import { contextOf, replacePassword } from './password.ts';
+import type { Asker, Ports } from './ports.ts';
+import { countCode, matchCode, personOf, proveAddress } from './proving.ts';
 
 /** A person who cannot sign in gets a new password by a letter; somebody invited gets their first one. */
 export interface Resets {
@@ -90,12 +81,11 @@ export function createResets(ports: Ports): Resets {
 
     invite: ({ userId, locale }) =>
       db.transact(async () => {
-        const user = await users.byId(userId);
-        if (!user?.email || user.isStopped()) throw new Refusal('user.unknown', { kind: 'missing' });
+        const { user, to } = await reachable(ports, userId);
         const ttl = settings.invitationLink;
-        const { link } = await proofs.issue({ userId, purpose: 'choose_password', email: user.email, ttl });
+        const { link } = await proofs.issue({ userId, purpose: 'choose_password', email: to, ttl });
         const params = { link: links.invitation(link) };
-        await mail.send('choose-password', { to: user.email, locale: user.locale ?? locale, params });
+        await mail.send('choose-password', { to, locale: user.locale ?? locale, params });
       }),
 
     async enterCode({ handle, code, ip }) {

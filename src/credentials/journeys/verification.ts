@@ -3,19 +3,10 @@ import { isEmail, type User, wants } from '../../users/index.ts';
 import { type By, byThemselves } from '../by.ts';
 import type { Proof } from '../proofs.ts';
 import { evenly } from './even.ts';
-import {
-  type Asker,
-  contextOf,
-  countCode,
-  countLetter,
-  matchCode,
-  minutes,
-  type Ports,
-  personOf,
-  proveAddress,
-  replacePassword,
-  send,
-} from './journeys.ts';
+import { countLetter, minutes, reachable, send } from './letters.ts';
+import { contextOf, hasPassword, replacePassword } from './password.ts';
+import type { Asker, Ports } from './ports.ts';
+import { countCode, matchCode, personOf, proveAddress } from './proving.ts';
 
 /**
  * What the link asks for beside a press: nothing in the browser that asked for the letter; elsewhere the password chosen
@@ -81,27 +72,13 @@ export interface Verification {
 }
 
 export function createVerification(ports: Ports): Verification {
-  const { db, users, passwords, policy, attempts, proofs, events, mail, links, settings } = ports;
+  const { db, users, passwords, policy, proofs, events, mail, links, settings } = ports;
   const purpose = 'verify_email';
 
   const asksOf = async (user: User, sameBrowser: boolean): Promise<LinkAsks> => {
     // Only who waits for it was registered by whoever came along; all others were put here by somebody known.
     if (sameBrowser || !user.may('verify')) return 'nothing';
     return (await passwords.has(user.id)) ? 'password' : 'new-password';
-  };
-
-  /** As at the sign-in, where each wrong one counts. */
-  const demandPassword = async (user: User, current: string, ip: string): Promise<void> => {
-    const reservation = await attempts.before({ identifier: user.email!, userId: user.id, ip });
-    if (!reservation.allowed) {
-      throw new Refusal('limit.exceeded', { kind: 'limited', retryAfter: reservation.retryAfter });
-    }
-    const isRight = await passwords.check(user.id, current).catch(async (error: unknown) => {
-      await attempts.succeeded(reservation);
-      throw error;
-    });
-    await (isRight ? attempts.succeeded(reservation) : attempts.failed(reservation));
-    if (!isRight) throw new Refusal('password.registered_wrong', { kind: 'invalid' });
   };
 
   const confirm = (proof: Proof, { ip, locale }: Pick<Asker, 'ip' | 'locale'>, chosen?: { hash: string }) =>
@@ -135,21 +112,18 @@ export function createVerification(ports: Ports): Verification {
 
   return {
     async send({ userId, ip, locale, handle, resume }) {
-      const user = await users.byId(userId);
-      if (!user?.email || user.isStopped()) throw new Refusal('user.unknown', { kind: 'missing' });
-      const to = user.email;
+      const { to } = await reachable(ports, userId);
       await countLetter(ports, ip, to);
       return letter({ userId, to, ip, locale, handle, resume });
     },
 
     ask: ({ userId, locale, by }) =>
       db.transact(async () => {
-        const user = await users.byId(userId);
-        if (!user?.email || user.isStopped()) throw new Refusal('user.unknown', { kind: 'missing' });
+        const { user, to } = await reachable(ports, userId);
         const ttl = settings.verificationLink;
-        const { link, code } = await proofs.issue({ userId, purpose, email: user.email, ttl });
+        const { link, code } = await proofs.issue({ userId, purpose, email: to, ttl });
         const params = { link: links.verify(link), code, minutes: minutes(ttl) };
-        await mail.send('verify-address', { to: user.email, locale: user.locale ?? locale, params });
+        await mail.send('verify-address', { to, locale: user.locale ?? locale, params });
         await events.record({ type: 'credential.verification_requested', ...by, subject: userId });
       }),
 
@@ -190,7 +164,9 @@ export function createVerification(ports: Ports): Verification {
         await policy.demand(password, contextOf(user));
         await confirm(proof, { ip, locale }, await passwords.prepare(password));
       } else if (asks === 'password' && current) {
-        await demandPassword(user, current, ip);
+        if (!(await hasPassword(ports, user, { password: current, ip }))) {
+          throw new Refusal('password.registered_wrong', { kind: 'invalid' });
+        }
         await confirm(proof, { ip, locale });
       } else throw new Refusal('password.missing', { kind: 'invalid', details: { asks } });
       return { userId: proof.userId, sameBrowser };

@@ -1,5 +1,6 @@
 import type { Db } from '../../platform/db/index.ts';
 import { providerOf } from './providers.ts';
+import type { PasskeyRow } from './whole.ts';
 
 /** A passkey as its owner sees it. */
 export interface Passkey {
@@ -28,19 +29,7 @@ export interface StoredPasskey extends Passkey {
   readonly signCount: number;
 }
 
-interface Row {
-  id: string;
-  user_id: string;
-  credential_id: string;
-  public_key: Buffer;
-  sign_count: string | number;
-  transports: string[];
-  aaguid: string;
-  backup_eligible: boolean;
-  backed_up: boolean;
-  name: string | null;
-  created_at: string;
-  last_used_at: string | null;
+interface Row extends PasskeyRow {
   copy_suspected_at: string | null;
 }
 

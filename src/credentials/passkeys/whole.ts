@@ -50,6 +50,7 @@ export const passkeyRow = (user_id: string, one: WholePasskey, now: string) => (
   last_used_at: one.lastUsedAt,
 });
 
+/** The row of the table, as it is read. */
 export interface PasskeyRow {
   id: string;
   user_id: string;

@@ -132,7 +132,7 @@ export const schema = section('All settings', {
     from: text(320).optional().describe('The sender, as "Acme <no-reply@example.com>"; default: no-reply@ the issuer'),
   }),
 
-  branding: section('How the pages and letters look until the console says otherwise', {
+  branding: section('How the pages and letters look until the set-up wizard says otherwise', {
     name: text(60).describe('Whose sign-in it is'),
     logo: z
       .string({ error: 'an https:// or data:image/ URL' })

@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa';
-import { refusalHeaders } from '../limits.ts';
+import { refusalHeaders } from '../limits/index.ts';
 import { Refusal, statusOfKind } from '../refusal.ts';
 import type { AppContext } from './state.ts';
 

@@ -1,6 +1,5 @@
 import type { Middleware } from 'koa';
-import { addressKey } from '../limits.ts';
-import type { Rate } from '../rate.ts';
+import { addressKey, type Rate } from '../limits/index.ts';
 
 /** What people's browsers ask for. The doors of services have limits of their own, by who asks. */
 const kinds = new Set(['authorize', 'signin', 'account', 'setup', 'device', 'logout']);

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { together } from '../together.ts';
 import type { Entry } from './heard.ts';
 
 /** What a journal says: its newest entry, and values that were asked for in the same round trip. */
@@ -21,53 +21,19 @@ export interface Journal {
   begin(): Promise<string>;
 }
 
-interface Asked {
-  keys: readonly string[];
-  answer: (read: Read) => void;
-  fail: (error: unknown) => void;
-}
-
-/** More keys than this go into another question. */
-const most = 500;
-
 /**
- * Collects what is asked for in one turn of the event loop, or while the question before is under way, into one question:
- * the busier it is, the more share one. It is asked after everyone in it began, so each sees what was stopped before its
- * own beginning.
+ * One question for all that ask at one time. It is put after everyone in it began, so each sees what was stopped before
+ * its own beginning; and one at a time, for smaller ones side by side cost the store more and are answered no sooner.
  */
-export function readTogether(ask: (keys: string[]) => Promise<Read>): Journal['read'] {
-  // Not in the transaction of whoever happens to be the first to ask.
-  const outside = AsyncLocalStorage.snapshot();
-  let waiting: Asked[] = [];
-  let size = 0;
-  let underWay = 0;
-
-  const send = async () => {
-    if (waiting.length === 0) return;
-    const asked = waiting;
-    waiting = [];
-    size = 0;
-    underWay++;
-    try {
-      const { head, values } = await ask(asked.flatMap(({ keys }) => keys));
+export const readTogether = (ask: (keys: string[]) => Promise<Read>): Journal['read'] =>
+  together(
+    async (all: (readonly string[])[]) => {
+      const { head, values } = await ask(all.flat());
       let at = 0;
-      for (const { keys, answer } of asked) {
-        answer({ head, values: values.slice(at, at + keys.length) });
-        at += keys.length;
-      }
-    } catch (error) {
-      for (const { fail } of asked) fail(error);
-    } finally {
-      underWay--;
-      void send();
-    }
-  };
-
-  return (keys) =>
-    new Promise((answer, fail) => {
-      if (waiting.length === 0 && underWay === 0) setImmediate(() => outside(send));
-      waiting.push({ keys, answer, fail });
-      size += keys.length;
-      if (size >= most) void outside(send);
-    });
-}
+      return all.map(({ length }) => {
+        at += length;
+        return { head, values: values.slice(at - length, at) };
+      });
+    },
+    { atOnce: 1, most: 500 },
+  );

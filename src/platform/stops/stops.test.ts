@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createGround, eventually, type Ground } from '../../../test/support/ground.ts';
+import { Refusal } from '../refusal.ts';
 import { remembered } from '../remembered.ts';
 import { createStops } from './index.ts';
 
@@ -202,6 +203,34 @@ describe.each(['PostgreSQL', 'Redis'] as const)('stops told over %s', (kind) => 
       cut.disconnect();
       await expect(c.stops.catchUp()).rejects.toMatchObject({ code: 'store.unavailable' });
       expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
+    });
+
+    test('while the database hangs it is waited for once, not by each who asks in turn, and then remembered again', async () => {
+      const { db, ...rest } = await ground.another();
+      const hung: (() => void)[] = [];
+      let hangs = false;
+      const query = (...asked: Parameters<typeof db.query>) =>
+        hangs
+          ? new Promise<never>((_, fail) => {
+              hung.push(() => fail(new Refusal('store.unavailable', { kind: 'unavailable' })));
+            })
+          : db.query(...asked);
+      const c = createProcess({ ...rest, db: { ...db, query } as typeof db }, redis[1]);
+      expect(await isRemembered(c)).toBe(true);
+      hangs = true;
+      await redis[0]!.del(keys.stream, keys.head);
+      const waiting = Promise.all(Array.from({ length: 32 }, () => c.stops.catchUp(['a key'])));
+      await eventually(() => expect(hung).toHaveLength(1));
+      hung[0]!();
+      expect(await waiting).toHaveLength(32);
+      expect(hung).toHaveLength(1);
+      await expect(c.stops.catchUp()).rejects.toMatchObject({ code: 'store.unavailable' });
+      expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
+      hangs = false;
+      await eventually(async () => {
+        for (const fail of hung) fail();
+        expect(await isRemembered(c)).toBe(true);
+      });
     });
   };
   if (withRedis) describe('and what Redis loses', whatRedisLoses);

@@ -17,9 +17,9 @@ export interface Stops {
   /**
    * One round trip, shared by all that ask in one turn of the event loop. Afterwards {@link mayUse} knows of everything
    * that was stopped before this was called, by whichever process.
+   * Where it fails nothing remembered may be used until it is heard again, which is tried by itself; nobody waits for that.
    * @param keys of fleeting values to read in the same round trip
-   * Where it fails nothing remembered may be used until it succeeds.
-   * @throws Refusal `store.unavailable` when the values cannot be read
+   * @throws Refusal `store.unavailable` when the values cannot be read, or there are none and nothing can be heard
    */
   catchUp(keys?: readonly string[]): Promise<(string | undefined)[]>;
   /** Whether what was loaded then under these names may be used, as far as the last {@link catchUp} knows. */
@@ -35,7 +35,7 @@ export interface Stops {
 const leaseMilliseconds = 2_000;
 /** The fast journal did not answer in time: for so long nobody waits for it again while holding up other stops. */
 const restMilliseconds = 5_000;
-/** Out of reach, it is asked for again by itself, so that memory serves again also where nobody catches up. */
+/** Out of reach, it is asked for again by itself: nobody else waits for a store that hangs. */
 const retryMilliseconds = 1_000;
 /** Heads this process has followed up; an answer that was overtaken names an older one. */
 const mostHeads = 10_000;
@@ -72,7 +72,8 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   let restUntil = 0;
   let following: Promise<void> | undefined;
   let version = 0;
-  let again: NodeJS.Timeout | undefined;
+  /** Why nothing can be heard; until it can, only the timer asks. */
+  let lost: Error | undefined;
   const count = { stops: 0, restarts: 0 };
 
   const write = async (names: readonly string[]) => {
@@ -135,9 +136,9 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     lookedAt = at;
   };
 
-  /** One at a time: they build on what the one before found. */
+  /** One at a time: they build on what the one before found. Where one waited in vain, nobody behind it does so again. */
   const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const mine = (following ?? Promise.resolve()).catch(() => {}).then(work);
+    const mine = (following ?? Promise.resolve()).then(work);
     following = mine;
     const done = () => {
       if (following === mine) following = undefined;
@@ -149,19 +150,37 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   const isBehind = (head: string | undefined) => head === undefined || !followed.has(head);
   const hasLease = () => !fast || performance.now() - lookedAt < leaseMilliseconds;
 
-  const lose = () => {
+  const keepUp = async (head: string | undefined) => {
+    // One that is under way may have read before this head was written; whichever begins now has not.
+    if (isBehind(head) && following) await following;
+    if (isBehind(head)) await inTurn(async () => void (isBehind(head) && (await follow())));
+    if (!hasLease()) await inTurn(async () => void (hasLease() || (await lookElsewhere())));
+  };
+
+  const lose = (error: Error) => {
     goodSince = Number.POSITIVE_INFINITY;
     known = undefined;
     followed.clear();
     version++;
-    if (again) return;
-    again = setTimeout(() => {
-      again = undefined;
-      stops.catchUp().catch(() => {});
-    }, retryMilliseconds).unref();
+    if (!lost) {
+      log.warn({ err: error }, 'what was stopped cannot be told; nothing is answered from memory');
+      setTimeout(find, retryMilliseconds).unref();
+    }
+    lost = error;
   };
 
-  const stops: Stops = {
+  const find = async () => {
+    try {
+      const { head } = await asked.read([]);
+      await keepUp(head);
+      lost = undefined;
+    } catch (error) {
+      lose(error as Error);
+      setTimeout(find, retryMilliseconds).unref();
+    }
+  };
+
+  return {
     mark(...names) {
       const transaction = db.transaction();
       const marked = pending.get(transaction);
@@ -175,20 +194,13 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     },
 
     async catchUp(keys = []) {
+      if (lost && keys.length === 0) throw lost;
       const { head, values } = await asked.read(keys).catch((error) => {
-        lose();
+        lose(error);
         throw error;
       });
-      try {
-        // One that is under way may have read before this head was written; whichever begins now has not.
-        if (isBehind(head) && following) await following.catch(() => {});
-        if (isBehind(head)) await inTurn(async () => void (isBehind(head) && (await follow())));
-        if (!hasLease()) await inTurn(async () => void (hasLease() || (await lookElsewhere())));
-      } catch (error) {
-        // What was read is true; what is remembered may not be, so everybody asks the database.
-        lose();
-        log.warn({ err: error }, 'what was stopped cannot be told; nothing is answered from memory');
-      }
+      // What was read is true; what is remembered may not be, so everybody asks the database.
+      if (!lost) await keepUp(head).catch(lose);
       return values;
     },
 
@@ -197,5 +209,4 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     version: () => version,
     tidy: durable.tidy,
   };
-  return stops;
 }

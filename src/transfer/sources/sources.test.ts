@@ -7,10 +7,9 @@ beforeAll(async () => {
 });
 afterAll(() => room.stop());
 
-const found = async (email: string) => (await room.users.byEmail(email))!;
 const opens = async (email: string, password: string) =>
-  (await room.passwords.check((await found(email)).id, 'not this one')) === false &&
-  (await room.passwords.check((await found(email)).id, password));
+  (await room.passwords.check((await room.found(email)).id, 'not this one')) === false &&
+  (await room.passwords.check((await room.found(email)).id, password));
 
 describe('what other products export', () => {
   it('Keycloak: a realm', async () => {
@@ -73,7 +72,7 @@ describe('what other products export', () => {
     };
     const task = await room.bring(JSON.stringify(realm, null, 2), { from: 'keycloak', createGroups: true });
     expect(task.tally).toEqual({ created: 3 });
-    const kay = await found('kay@example.com');
+    const kay = await room.found('kay@example.com');
     expect(kay).toMatchObject({
       externalId: '1c79fac4-20d6-44ff-a4bf-dee2020648ea',
       userName: 'kay',
@@ -88,8 +87,8 @@ describe('what other products export', () => {
     // RFC 6238's own secret, which Keycloak keeps as text.
     const text = await room.everybody({ format: 'ndjson', secrets: true });
     expect(text).toContain('GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ');
-    expect((await found('out@example.com')).state).toBe('Suspended');
-    expect((await found('new@example.com')).state).toBe('PasswordResetRequired');
+    expect((await room.found('out@example.com')).state).toBe('Suspended');
+    expect((await room.found('new@example.com')).state).toBe('PasswordResetRequired');
   });
 
   it('Auth0: the export’s lines, and those with the hashes', async () => {
@@ -117,13 +116,13 @@ describe('what other products export', () => {
       },
     ];
     expect((await room.bring(lines, { from: 'auth0' })).tally).toEqual({ created: 2 });
-    expect(await found('betty@example.com')).toMatchObject({
+    expect(await room.found('betty@example.com')).toMatchObject({
       externalId: 'auth0|5f7c8ec7c33c6c004bbafe82',
       name: null,
       givenName: 'Betty',
       attributes: { plan: 'gold' },
     });
-    expect(await found('jean@example.com')).toMatchObject({
+    expect(await room.found('jean@example.com')).toMatchObject({
       externalId: 'auth0|60425dc43519d90068f82973',
       state: 'Created',
     });
@@ -158,7 +157,7 @@ describe('what other products export', () => {
     expect(task.tally).toEqual({ created: 2 });
     expect(JSON.stringify(task.input), 'the signer key is sealed elsewhere').not.toContain('jxspr8Ki0');
     expect(await opens('ruth@example.com', 'user1password')).toBe(true);
-    expect(await found('ruth@example.com')).toMatchObject({ attributes: { plan: 'silver' }, state: 'Active' });
+    expect(await room.found('ruth@example.com')).toMatchObject({ attributes: { plan: 'silver' }, state: 'Active' });
   });
 
   it('Cognito and Okta: tables without hashes', async () => {
@@ -166,7 +165,7 @@ describe('what other products export', () => {
       'name,given_name,family_name,email,email_verified,phone_number,cognito:mfa_enabled,cognito:username,custom:department\n' +
       'Fran,Fran,Bilas,fran@example.com,TRUE,+15555550101,FALSE,6a1b-sub,Ballistics\n';
     expect((await room.bring(cognito, { from: 'cognito' })).tally).toEqual({ created: 1 });
-    expect(await found('fran@example.com')).toMatchObject({
+    expect(await room.found('fran@example.com')).toMatchObject({
       userName: '6a1b-sub',
       attributes: { department: 'Ballistics' },
       profile: { phone_number: '+15555550101' },
@@ -176,8 +175,8 @@ describe('what other products export', () => {
       '00u1,marlyn@example.com,Marlyn,Wescoff,marlyn@example.com,ACTIVE,Ballistics\n' +
       '00u2,left@example.com,Left,Us,left@example.com,DEPROVISIONED,\n';
     expect((await room.bring(okta, { from: 'okta' })).tally).toEqual({ created: 2 });
-    expect(await found('marlyn@example.com')).toMatchObject({ name: 'Marlyn Wescoff', state: 'Active' });
-    expect((await found('left@example.com')).state).toBe('Deactivated');
+    expect(await room.found('marlyn@example.com')).toMatchObject({ name: 'Marlyn Wescoff', state: 'Active' });
+    expect((await room.found('left@example.com')).state).toBe('Deactivated');
   });
 
   it('Devise, Django, WordPress, ASP.NET Identity: their tables', async () => {

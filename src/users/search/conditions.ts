@@ -128,6 +128,17 @@ export function conditionsOf(filter: UserFilter, groups: readonly string[], fiel
   }
 }
 
+/** Each condition as it is: the planner chooses the index. */
+export const allOf = ({ text, plain, members }: Omit<Conditions, 'params'>): string[] => [
+  ...text,
+  ...plain,
+  ...members.map((membership) => `exists (select ${membership})`),
+];
+
+/** Whether nothing but words is asked for. */
+export const isTextAlone = ({ text, ...others }: UserFilter): boolean =>
+  wordsOf(text).length > 0 && Object.values(others).every((value) => value === undefined);
+
 const mostWords = 8;
 
 export const wordsOf = (text: string | undefined): string[] =>

@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { Pool } from 'pg';
 import {
   RateLimiterPostgres,
@@ -6,67 +5,11 @@ import {
   RateLimiterRes,
   type RateLimiterStoreAbstract,
 } from 'rate-limiter-flexible';
-import type { Vault } from './crypto.ts';
-import type { Log } from './log.ts';
-import type { RedisConnection } from './redis.ts';
-import { Refusal } from './refusal.ts';
-
-/** So many of something in so long. */
-export interface Budget {
-  /** Stable, `room.thing`: part of the key under which it is counted. */
-  name: string;
-  points: number;
-  seconds: number;
-  /**
-   * What happens while the counters are out of reach. `closed` for guesses: an attacker who can bring the store down
-   * must not thereby get guesses for nothing. `open` for nuisances, where refusing everyone does more harm.
-   */
-  onFault: 'open' | 'closed';
-}
-
-export interface Count {
-  /** Points taken in this window, this one included; those refused count too. */
-  taken: number;
-  allowed: boolean;
-  /** Seconds until the window ends: when refused, until another try makes sense. */
-  retryAfter: number;
-  /** Used up for a time ({@link Limits.block}), not by what may be given back. */
-  blocked: boolean;
-}
-
-/** What a refusal tells of the budget it met: for the headers of the answer. */
-export interface Spent {
-  budget: string;
-  points: number;
-  seconds: number;
-}
-
-/** @returns Refusal `limit.exceeded` (limited) */
-export const exceeded = ({ name, points, seconds }: Budget, retryAfter: number): Refusal =>
-  new Refusal('limit.exceeded', {
-    kind: 'limited',
-    retryAfter,
-    details: { budget: name, points, seconds } satisfies Spent,
-  });
-
-/**
- * How much is left, in the headers of draft-ietf-httpapi-ratelimit-headers. The name of a policy is the budget's.
- */
-export const rateLimitHeaders = (budget: Budget, count: Pick<Count, 'taken' | 'retryAfter'>) => ({
-  'ratelimit-policy': `"${budget.name}";q=${budget.points};w=${budget.seconds}`,
-  ratelimit: `"${budget.name}";r=${Math.max(0, budget.points - count.taken)};t=${Math.ceil(count.retryAfter)}`,
-});
-
-/** The headers of an answer that tells a refusal: when to come again, and which budget was used up. */
-export function refusalHeaders({ retryAfter, details }: Pick<Refusal, 'retryAfter' | 'details'>) {
-  if (!retryAfter) return {};
-  const { budget: name, points, seconds } = details as Partial<Spent>;
-  const policy = name !== undefined && points !== undefined && seconds !== undefined;
-  return {
-    'retry-after': String(Math.ceil(retryAfter)),
-    ...(policy && rateLimitHeaders({ name, points, seconds, onFault: 'open' }, { taken: points, retryAfter })),
-  };
-}
+import type { Vault } from '../crypto.ts';
+import type { Log } from '../log.ts';
+import type { RedisConnection } from '../redis.ts';
+import { Refusal } from '../refusal.ts';
+import { type Budget, type Count, exceeded } from './budget.ts';
 
 /** Budgets counted for all processes together, in Redis when there is one, else in PostgreSQL. Keys are kept as MACs. */
 export interface Limits {
@@ -194,39 +137,4 @@ export function createLimits(options: {
       }),
   };
   return limits;
-}
-
-/**
- * Who is behind an address, as far as counting goes: an IPv4 address, or the /64 that a provider gives to one
- * subscriber, who could otherwise use 2^64 addresses. IPv4 in IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
- */
-export function addressKey(ip: string): string {
-  const address = ip.split('%')[0]!.toLowerCase();
-  if (!isIPv6(address)) return address;
-  const groups = expand(address);
-  const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  if (mapped) return [groups[6]! >> 8, groups[6]! & 255, groups[7]! >> 8, groups[7]! & 255].join('.');
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
-}
-
-/** The eight groups of a valid IPv6 address. */
-function expand(address: string): number[] {
-  const embedded = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address);
-  const [a, b, c, d] = (embedded?.slice(1) ?? []).map(Number);
-  const text = embedded
-    ? `${address.slice(0, embedded.index)}${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`
-    : address;
-  const [head = '', tail] = text.split('::');
-  const numbers = (part: string) =>
-    part
-      .split(':')
-      .filter(Boolean)
-      .map((group) => Number.parseInt(group, 16));
-  const front = numbers(head);
-  if (tail === undefined) return front;
-  const back = numbers(tail);
-  return [...front, ...new Array<number>(8 - front.length - back.length).fill(0), ...back];
 }

@@ -1,24 +1,11 @@
 import { afterEach, expect, it, vi } from 'vitest';
+import { countsStore } from '../../../test/support/counts.ts';
 import { createAllowance } from './allowance.ts';
-import type { Budget, Limits } from './limits.ts';
+import type { Budget } from './budget.ts';
 
 afterEach(() => void vi.useRealTimers());
 
 const budget: Budget = { name: 'test', points: 105, seconds: 60, onFault: 'open' };
-
-/** A store that all processes share. */
-function store() {
-  const taken = new Map<string, number>();
-  const limits: Pick<Limits, 'take'> = {
-    async take({ points }, key) {
-      const now = (taken.get(key) ?? 0) + 1;
-      taken.set(key, now);
-      await new Promise(setImmediate);
-      return { taken: now, allowed: now <= points, blocked: false, retryAfter: 30 };
-    },
-  };
-  return { limits, taken };
-}
 
 const asked = (allowance: ReturnType<typeof createAllowance>, key: string, times: number) =>
   Promise.allSettled(Array.from({ length: times }, () => allowance.demand(key)));
@@ -26,7 +13,7 @@ const through = (results: PromiseSettledResult<unknown>[]) =>
   results.filter(({ status }) => status === 'fulfilled').length;
 
 it('lets exactly the budget in, however many ask at once, and few of them meet the store', async () => {
-  const { limits, taken } = store();
+  const { limits, taken } = countsStore();
   const allowance = createAllowance({ limits, budget });
   const results = await asked(allowance, 'a', 200);
   expect(through(results)).toBe(105);
@@ -39,7 +26,7 @@ it('lets exactly the budget in, however many ask at once, and few of them meet t
 });
 
 it('two processes together let in no more than the budget', async () => {
-  const { limits } = store();
+  const { limits } = countsStore();
   const [first, second] = [createAllowance({ limits, budget }), createAllowance({ limits, budget })];
   const results = await Promise.all([asked(first, 'a', 100), asked(second, 'a', 100)]);
   expect(through(results.flat())).toBeLessThanOrEqual(105);
@@ -47,7 +34,7 @@ it('two processes together let in no more than the budget', async () => {
 });
 
 it('takes the next ones before the last is gone, so that whoever asks does not wait', async () => {
-  const { limits, taken } = store();
+  const { limits, taken } = countsStore();
   const allowance = createAllowance({ limits, budget });
   for (let turn = 1; turn <= 4; turn++) await allowance.demand('a');
   expect(taken.get('a')).toBe(1);
@@ -60,7 +47,7 @@ it('takes the next ones before the last is gone, so that whoever asks does not w
 
 it('begins anew when the window has ended, with nothing of the one before', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const { limits, taken } = store();
+  const { limits, taken } = countsStore();
   const allowance = createAllowance({ limits, budget });
   await asked(allowance, 'a', 106);
   await expect(allowance.demand('a')).rejects.toMatchObject({ code: 'limit.exceeded' });

@@ -1,23 +1,11 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import type { Budget, Limits } from './limits.ts';
+import { countsStore } from '../../../test/support/counts.ts';
+import type { Budget } from './budget.ts';
 import { createRate } from './rate.ts';
 
 afterEach(() => void vi.useRealTimers());
 
 const budget: Budget = { name: 'test', points: 1_000, seconds: 60, onFault: 'open' };
-
-/** A store that all processes share. */
-function store() {
-  const taken = new Map<string, number>();
-  const limits: Pick<Limits, 'take'> = {
-    async take({ points }, key) {
-      const now = (taken.get(key) ?? 0) + 1;
-      taken.set(key, now);
-      return { taken: now, allowed: now <= points, blocked: false, retryAfter: 30 };
-    },
-  };
-  return { limits, taken };
-}
 
 /** @returns how many went through */
 async function ask(rate: ReturnType<typeof createRate>, key: string, times: number): Promise<number> {
@@ -35,7 +23,7 @@ async function ask(rate: ReturnType<typeof createRate>, key: string, times: numb
 
 it('whoever asks little never meets the store, and two processes together allow the budget and little more', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const { limits, taken } = store();
+  const { limits, taken } = countsStore();
   const [first, second] = [createRate({ limits, budget }), createRate({ limits, budget })];
   expect(await ask(first, 'little', 49)).toBe(49);
   expect(taken.size).toBe(0);
@@ -47,7 +35,7 @@ it('whoever asks little never meets the store, and two processes together allow 
 
 it('refuses without asking the store until the time it was told, then begins anew', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const { limits, taken } = store();
+  const { limits, taken } = countsStore();
   const rate = createRate({ limits, budget: { ...budget, points: 10 } });
   expect(await ask(rate, 'a', 0)).toBe(0);
   for (let turn = 0; turn < 10; turn++) await rate.demand('a');

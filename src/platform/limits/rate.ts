@@ -1,4 +1,6 @@
-import { type Budget, exceeded, type Limits } from './limits.ts';
+import { type Budget, exceeded } from './budget.ts';
+import type { Limits } from './limits.ts';
+import { inShares, keepCaller } from './shares.ts';
 
 /** How much may be asked of a hot path: counted in the process, and told to the others now and then. */
 export interface Rate {
@@ -10,10 +12,6 @@ export interface Rate {
   demand(key: string): Promise<void> | undefined;
 }
 
-/** Requests that one point of the shared budget stands for, and keys that a process counts for at most. */
-const mostPerPoint = 50;
-const mostKeys = 20_000;
-
 interface Running {
   count: number;
   /** When the process begins to count anew; milliseconds. */
@@ -22,21 +20,15 @@ interface Running {
 }
 
 /**
- * A count in the store for each request would cost more than many a request. So every process counts for itself and
- * takes a point of the budget for each {@link mostPerPoint} requests; whoever asks less never meets the store.
+ * Counted in shares ({@link inShares}), each told when it is used up: whoever asks less never meets the store, and together
+ * processes may let in a share each more than the budget has.
  */
 export function createRate({ limits, budget }: { limits: Pick<Limits, 'take'>; budget: Budget }): Rate {
-  const share = Math.max(1, Math.min(mostPerPoint, Math.floor(budget.points / 10)));
-  const shared: Budget = { ...budget, points: Math.ceil(budget.points / share) };
+  const { share, shared } = inShares(budget);
   const running = new Map<string, Running>();
 
-  const begin = (key: string, now: number): Running => {
-    if (running.size >= mostKeys) running.delete(running.keys().next().value!);
-    const fresh = { count: 0, endsAt: now + budget.seconds * 1000, refusedUntil: 0 };
-    running.delete(key);
-    running.set(key, fresh);
-    return fresh;
-  };
+  const begin = (key: string, now: number): Running =>
+    keepCaller(running, key, { count: 0, endsAt: now + budget.seconds * 1000, refusedUntil: 0 });
 
   const tell = async (key: string, mine: Running): Promise<void> => {
     const { allowed, retryAfter } = await limits.take(shared, key);

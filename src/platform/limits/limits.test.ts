@@ -1,10 +1,12 @@
 import { Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { freshDatabase } from '../../test/support/database.ts';
-import { createVault } from './crypto.ts';
-import { addressKey, type Budget, createLimits, type Limits, refusalHeaders } from './limits.ts';
-import { silentLog } from './log.ts';
-import { connectRedis, type RedisConnection } from './redis.ts';
+import { freshDatabase } from '../../../test/support/database.ts';
+import { createVault } from '../crypto.ts';
+import { silentLog } from '../log.ts';
+import { connectRedis, type RedisConnection } from '../redis.ts';
+import { addressKey } from './address-key.ts';
+import { type Budget, refusalHeaders } from './budget.ts';
+import { createLimits, type Limits } from './limits.ts';
 
 const vault = createVault('a secret of the tests');
 let pool: Pool;

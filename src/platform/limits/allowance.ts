@@ -1,4 +1,6 @@
-import { type Budget, type Count, exceeded, type Limits } from './limits.ts';
+import { type Budget, type Count, exceeded } from './budget.ts';
+import type { Limits } from './limits.ts';
+import { inShares, keepCaller } from './shares.ts';
 
 /** What each caller may ask, and how much of it is left. */
 export interface Allowance {
@@ -9,10 +11,6 @@ export interface Allowance {
    */
   demand(key: string): Promise<Pick<Count, 'taken' | 'retryAfter'>>;
 }
-
-/** Most requests that are taken of the shared budget at once, and keys that a process counts for. */
-const mostPerPoint = 50;
-const mostKeys = 20_000;
 
 interface Held {
   /** Requests of the points taken so far that are left. */
@@ -26,25 +24,19 @@ interface Held {
 }
 
 /**
- * To count each request in the store costs a write, for which all requests of one caller wait in line. So a process takes
- * of the shared budget for several at once, before they are asked: however many processes there are, and however many ask
- * at one moment, no more are let in than the budget has.
+ * Counted in shares ({@link inShares}), which a process takes before they are asked for: however many processes there are,
+ * and however many ask at one moment, no more are let in than the budget has.
  */
 export function createAllowance({ limits, budget }: { limits: Pick<Limits, 'take'>; budget: Budget }): Allowance {
-  const share = Math.max(1, Math.min(mostPerPoint, Math.floor(budget.points / 10)));
+  const { share, shared } = inShares(budget);
   /** When so many are left the next are taken, so that hardly anybody waits for the store. */
   const ahead = share < 10 ? -1 : Math.floor(share / 2);
-  const shared: Budget = { ...budget, points: Math.ceil(budget.points / share) };
   const holds = new Map<string, Held>();
 
   const holdOf = (key: string): Held => {
     const known = holds.get(key);
     if (known && (known.until > performance.now() || known.taking)) return known;
-    if (holds.size >= mostKeys) holds.delete(holds.keys().next().value!);
-    const fresh = { left: 0, taken: 0, until: 0, refused: false };
-    holds.delete(key);
-    holds.set(key, fresh);
-    return fresh;
+    return keepCaller(holds, key, { left: 0, taken: 0, until: 0, refused: false });
   };
 
   const take = async (key: string, mine: Held): Promise<void> => {
