@@ -1,5 +1,6 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { type Clock, type Stops, sha256 } from '../platform/index.ts';
+import { accessTokenKey } from './artifacts.ts';
 import type { createGrants, GrantFacts } from './grants.ts';
 import type { createRefreshTokens } from './refresh-tokens.ts';
 import type { createRegistry, SessionRecord } from './registry.ts';
@@ -40,16 +41,15 @@ export function createTokens(deps: {
 
   return {
     async find(value) {
-      const hash = sha256(value);
-      const [person, service] = await stops.catchUp([`AccessToken:${hash}`, `ClientCredentials:${hash}`]);
-      const kept = person ?? service;
-      if (kept !== undefined) return { ...JSON.parse(kept), kind: person ? 'AccessToken' : 'ClientCredentials' };
+      const [kept] = await stops.catchUp([accessTokenKey(value)]);
+      if (kept !== undefined) return JSON.parse(kept);
       const refresh = await refreshTokens.find(value);
       return refresh && !refresh.consumed_at ? { ...refresh.payload, kind: 'RefreshToken' } : undefined;
     },
     async findAccessToken(value) {
-      const [kept] = await stops.catchUp([`AccessToken:${sha256(value)}`]);
-      return kept === undefined ? undefined : { ...JSON.parse(kept), kind: 'AccessToken' };
+      const [kept] = await stops.catchUp([accessTokenKey(value)]);
+      const token: StoredToken | undefined = kept === undefined ? undefined : JSON.parse(kept);
+      return token?.kind === 'AccessToken' ? token : undefined;
     },
     async catchUp() {
       // Where it cannot be told what was stopped, nothing is answered from memory.
