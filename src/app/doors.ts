@@ -44,7 +44,11 @@ export async function createDoors(ground: Ground, domain: Domain) {
   await stops.catchUp().catch((error: unknown) => log.warn({ err: error }, 'nothing is answered from memory yet'));
 
   const organisationRequests = createOrganisationRequests(house);
-  const known = { ...house, addressOf: createAddressOf(settings.proxy.trusted) };
+  const known = {
+    ...house,
+    addressOf: createAddressOf(settings.proxy.trusted),
+    keepsWaiting: (clientId: string, address: string) => oidc.keepsWaiting(clientId, address),
+  };
   const callers: KnownCallers = createKnown(known);
   const serviceTokens = createKnown<Decided>(known);
   const clientRequests = createRate({ limits, budget: credentials.budgets.clientRequests });

@@ -47,11 +47,14 @@ export function createKnown<T>({
   stops,
   clock,
   addressOf,
+  keepsWaiting,
 }: {
   clients: Clients;
   stops: Stops;
   clock: Clock;
   addressOf: (request: IncomingMessage) => string;
+  /** Whether the engine refuses what proves the client, from there: who guesses on must not be told that they were right. */
+  keepsWaiting: (clientId: string, address: string) => boolean;
 }): KnownProofs<T> {
   const known = new Map<string, Known<T>>();
   const beginnings = new WeakMap<IncomingMessage, { key: string; at: number }>();
@@ -71,7 +74,7 @@ export function createKnown<T>({
     find(request, proof) {
       const key = keyOf(request, proof);
       const found = known.get(key);
-      if (found && isGood(found)) {
+      if (found && isGood(found) && !keepsWaiting(found.clientId, addressOf(request))) {
         hits++;
         return found;
       }

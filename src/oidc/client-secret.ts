@@ -91,10 +91,12 @@ export function createSecretCheck(options: {
     if (longest) throw refusal(longest);
   };
 
+  const ownWait = (clientId: string, address: string) => waits(budgets.clientFailuresPair, `${address} ${clientId}`);
+
   const isRight = async (clientId: string, presented: string): Promise<boolean> => {
     const address = addressKey(Provider.ctx?.ip ?? '');
     const pair = `${address} ${clientId}`;
-    const own = waits(budgets.clientFailuresPair, pair);
+    const own = ownWait(clientId, address);
     if (own) throw refusal(own);
     const others = waits(budgets.clientFailures, address) ?? waits(budgets.clientFailuresEverywhere, clientId);
     if (others && !(await isKnown(pair))) throw refusal(others);
@@ -104,11 +106,14 @@ export function createSecretCheck(options: {
     return right;
   };
 
-  return (provider: Provider): void => {
-    Object.defineProperty(provider.Client.prototype, 'compareClientSecret', {
-      value(this: { clientId: string }, presented: string) {
-        return isRight(this.clientId, presented);
-      },
-    });
+  return {
+    check(provider: Provider): void {
+      Object.defineProperty(provider.Client.prototype, 'compareClientSecret', {
+        value(this: { clientId: string }, presented: string) {
+          return isRight(this.clientId, presented);
+        },
+      });
+    },
+    keepsWaiting: (clientId: string, ip: string): boolean => ownWait(clientId, addressKey(ip)) !== undefined,
   };
 }

@@ -104,6 +104,8 @@ export interface Oidc {
   certificateOf: CertificateOf;
   /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
   validateClient(metadata: ClientMetadata): void;
+  /** Whether so many wrong secrets of the client came from there that a right one is refused as well. */
+  keepsWaiting(clientId: string, ip: string): boolean;
   /** The name by which an application knows an account: pairwise, if the application is. */
   subjectOf(accountId: string, clientId: string): Promise<string>;
   /** The outbox's consumer for {@link logoutTopic}. */
@@ -142,7 +144,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       (client.redirectUris ?? []).some((uri) => URL.canParse(uri) && new URL(uri).origin === origin),
   };
 
-  const checkSecretsOf = createSecretCheck({
+  const secrets = createSecretCheck({
     clients: allForEngine(clients),
     limits: allForEngine(ports.limits),
     budgets: ports.clientFailures,
@@ -155,7 +157,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       configuration(shared as never, { keys: keys.current().all as object[] }),
     );
     provider.proxy = true;
-    checkSecretsOf(provider);
+    secrets.check(provider);
     leaveLogoutToOutbox(provider);
     refuseLateReplays(provider);
     slowDownPolling(provider, sessions.fleeting);
@@ -214,6 +216,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       run,
     ]),
     services: compose([jwks, cached, run]),
+    keepsWaiting: secrets.keepsWaiting,
     validateClient(metadata) {
       try {
         new (engine.provider.Client as unknown as new (metadata: ClientMetadata) => unknown)({

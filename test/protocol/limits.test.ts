@@ -89,6 +89,22 @@ describe.each(['PostgreSQL', 'Redis'] as const)('limits counted in %s', (kind) =
     expect((await guess(first, `2001:db8:${seed}:1::99`, clients.stranger)).status).toBe(429);
   });
 
+  test('who guesses beside a service, at its own address, is not told which guess was right while it waits', async () => {
+    const from = somewhere();
+    const ask = (path: string, secret: string) => {
+      const as = { ...clients.service, client_secret: secret };
+      return send(first, path, from, { fields: path === '/token' ? credentials : { token: 'x' }, as });
+    };
+    const paths = ['/token', '/introspect'];
+    // The second time the engine is not asked any more.
+    for (const path of [...paths, ...paths]) expect((await ask(path, clients.service.client_secret)).status).toBe(200);
+    for (let turn = 0; turn < 6; turn++) await ask('/token', 'a guess');
+    for (const path of paths) {
+      expect((await ask(path, 'a guess')).status).toBe(429);
+      expect((await ask(path, clients.service.client_secret)).status).toBe(429);
+    }
+  });
+
   test('guessing from many addresses ends, and keeps no service waiting that is known', async () => {
     const home = somewhere();
     expect((await rightly(first, home)).status).toBe(200);
