@@ -25,6 +25,7 @@ export async function runPrimary(settings: Settings, processes: number): Promise
   const log = createLog({ level: settings.log.level, onError: telemetry.report });
   const stops: Stop[] = [telemetry.close];
   const finish = onSignals(log, stops);
+  finishWithNpm(finish);
 
   const embedded = settings.database.url ? undefined : await startEmbedded({ dataDir: resolve(settings.data), log });
   if (embedded) stops.push(embedded.stop);
@@ -137,6 +138,16 @@ async function startWorkers(
       }),
     );
   };
+}
+
+/**
+ * `npm start` hands its signal to the shell between it and us. Some shells (dash) die of it and tell nobody: we would stay,
+ * with port and data directory, and the next start would be refused. That the shell is gone shows in the parent.
+ */
+function finishWithNpm(finish: () => void): void {
+  if (process.env.npm_lifecycle_event !== 'start') return;
+  const shell = process.ppid;
+  setInterval(() => process.ppid !== shell && finish(), 500).unref();
 }
 
 /**

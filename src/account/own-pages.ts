@@ -44,10 +44,13 @@ export function ownPage(name: string, section: Section, input: { done?: string |
   };
 }
 
+/** A password alone, more than one, one beside a passkey, or nothing of ours. */
+export type Protection = 'one' | 'two' | 'passkey' | 'elsewhere';
+
 export function overviewPage(input: {
   name: string;
   email: string;
-  secondFactor: boolean;
+  protection: Protection;
   /** The organisation wants one of this person. */
   advised: boolean;
   sessions: number;

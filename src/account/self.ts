@@ -1,14 +1,22 @@
+import type { FactorsHeld } from '../credentials/index.ts';
 import { asToldToOwner } from '../events/index.ts';
 import { describeAgent } from '../platform/agent.ts';
 import { goTo, readForm } from '../platform/http/index.ts';
 import { isId } from '../platform/index.ts';
 import { asSelf, byPerson, doneOf } from './own.ts';
-import { activityPage, applicationsPage, overviewPage } from './own-pages.ts';
+import { activityPage, applicationsPage, overviewPage, type Protection } from './own-pages.ts';
 import type { AccountPorts } from './ports.ts';
 import { textOf } from './request.ts';
 import { accountClientId, type SignedInGuard } from './signed-in.ts';
 
 const pageSize = 30;
+
+/** What somebody else would need. A passkey takes nothing from a password that is still enough by itself. */
+function protectionOf(held: FactorsHeld, mayGoWithout: boolean): Protection {
+  if (held.totp || held.email || held.sms) return 'two';
+  if (held.passkeys > 0) return held.password && mayGoWithout ? 'passkey' : 'two';
+  return held.password ? 'one' : 'elsewhere';
+}
 
 /** The sections that show: overview, applications, activity. */
 export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
@@ -38,15 +46,15 @@ export function createSelfPages(ports: AccountPorts, guard: SignedInGuard) {
 
   return {
     overview: asSelf(guard, async (ctx, { user }) => {
-      const held = await factors.of(user.id);
-      const secondFactor = held.totp || held.email || held.sms || held.passkeys > 0;
+      const mayGoWithout = await factors.mayGoWithout(user);
+      const protection = protectionOf(await factors.of(user.id), mayGoWithout);
       present.page(
         ctx,
         overviewPage({
           name: user.displayName(),
           email: user.email ?? '',
-          secondFactor,
-          advised: !secondFactor && (user.administrator || !(await factors.mayGoWithout(user))),
+          protection,
+          advised: protection !== 'two' && (user.administrator || !mayGoWithout),
           notices: await notices.lately(user.id),
           sessions: (await sessions.listOf(user.id)).length,
           applications: (await applicationsOf(user.id)).length,

@@ -16,3 +16,13 @@ it('no line carries the rows that a database quotes in its faults', () => {
   expect(JSON.parse(lines[0]!).err).toMatchObject({ message: 'duplicate key value', constraint: 'the_key' });
   expect(JSON.parse(lines[1]!).err.stack).toContain('caused by');
 });
+
+it('a request that cannot be parsed is told of, and nothing that was sent in it', () => {
+  const lines: string[] = [];
+  const log = createLog({ level: 'info', to: { write: (line) => void lines.push(line) } });
+  const rawPacket = Buffer.from('client_secret=hush');
+  log.warn({ err: Object.assign(new Error('Parse Error'), { rawPacket }) }, 'a connection failed');
+  const { err } = JSON.parse(lines[0]!);
+  expect(err.message).toBe('Parse Error');
+  expect(err).not.toHaveProperty('rawPacket');
+});

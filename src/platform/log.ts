@@ -20,11 +20,13 @@ const secretNames = [
   'email',
 ];
 
-/** In the detail of a fault PostgreSQL quotes keys and whole rows: addresses and hashes among them. */
-function withoutRows(error: Error): object {
-  const { detail: _, ...told } = stdSerializers.err(error) as ReturnType<typeof stdSerializers.err> & {
-    detail?: string;
-  };
+/**
+ * In the detail of a fault PostgreSQL quotes keys and whole rows: addresses and hashes among them. And Node quotes the packet
+ * that it could not parse, with whatever was sent in it.
+ */
+function withoutQuotes(error: Error): object {
+  type Quoting = ReturnType<typeof stdSerializers.err> & { detail?: string; rawPacket?: Buffer };
+  const { detail: _, rawPacket: _packet, ...told } = stdSerializers.err(error) as Quoting;
   const cut = (text: string) => text.replaceAll(/\n - detail: .*/g, '');
   return { ...told, message: cut(told.message), stack: cut(told.stack) };
 }
@@ -70,7 +72,7 @@ export function createLog(options: {
       base: options.name ? { name: options.name } : {},
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
-      serializers: { err: (error: unknown) => (error instanceof Error ? withoutRows(error) : error) },
+      serializers: { err: (error: unknown) => (error instanceof Error ? withoutQuotes(error) : error) },
       redact: { paths: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: '[cut]' },
     },
     options.to ?? pino.destination(1),

@@ -9,6 +9,8 @@ const common = {
   maxRetriesPerRequest: 2,
   commandTimeout: 3_000,
   connectTimeout: 3_000,
+  // A connection that was lost without a word is one for a quarter of an hour, as far as the network tells.
+  socketTimeout: 5_000,
   // After a failover the old master may still answer, as a replica that takes no writes: look for the new one, and ask again.
   reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
 } satisfies CommonRedisOptions;

@@ -11,15 +11,9 @@ export { createFields, type Fields, mergeValues } from './fields/fields.ts';
 export { fieldProblems, fieldSpecs, fieldsAsked, fieldsLacking, formValues, typedValues } from './fields/form.ts';
 export { comparesAs, fieldExpression } from './fields/maintain.ts';
 export { createFormerAddresses, type FormerAddresses } from './former-addresses.ts';
-export {
-  createGroups,
-  type Group,
-  type GroupEdit,
-  type GroupQuery,
-  type Groups,
-  type NewGroup,
-} from './groups/groups.ts';
-export type { Belonging, Member } from './groups/members.ts';
+export type { Belonging, Member } from './groups/belonging.ts';
+export type { Group, GroupEdit, GroupQuery, NewGroup } from './groups/group.ts';
+export { createGroups, type Groups } from './groups/groups.ts';
 export { type IdentityStatus, identityStatuses } from './identity.ts';
 export { createIntake, type Intake, type Known, type WholeUser } from './intake.ts';
 export { createMemberships, type Memberships } from './memberships.ts';

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { stringify } from 'yaml';
 import { type Cardea, freePorts, startCardea } from '../support/cardea.ts';
 import { told } from '../support/command.ts';
+import { freshDatabase } from '../support/database.ts';
 import { bootstrap, clients, ORDERS, STOCK } from '../support/seeds.ts';
 import { tokenClient } from '../support/token-client.ts';
 
@@ -114,6 +116,39 @@ it('stopping lets requests in flight end, takes no new ones, and ends with 0', a
   expect(await stopped).toBe(0);
   expect(cardea.logs()).not.toMatch(/patience ended|did not stop cleanly/);
 });
+
+it('started by npm, it ends with the shell that npm has put between', async () => {
+  const { url, drop } = await freshDatabase();
+  const [port] = await freePorts(1);
+  const { PATH = '', HOME = '' } = process.env;
+  const file = join(home, 'npm.yaml');
+  writeFileSync(file, stringify(settings));
+  const shell = spawn('sh', ['-c', `"${process.execPath}" src/start.js >&2 & echo $!; wait`], {
+    cwd: root,
+    env: {
+      ...{ PATH, HOME, npm_lifecycle_event: 'start', PORT: String(port), DATABASE_URL: url },
+      ...{ CARDEA_ISSUER: `http://localhost:${port}`, CARDEA_DATA: join(home, 'npm'), CARDEA_CONFIG: file },
+    },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [pid] = await once(shell.stdout, 'data');
+  onTestFinished(async () => {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // As it should be: it has ended.
+    }
+    await drop();
+  });
+  const state = () =>
+    fetch(`http://localhost:${port}/health/ready`).then(
+      ({ status }) => status,
+      () => 'closed',
+    );
+  await expect.poll(state, { timeout: 30_000 }).toBe(200);
+  shell.kill('SIGKILL');
+  await expect.poll(state, { timeout: 15_000 }).toBe('closed');
+}, 60_000);
 
 it('a cluster of two processes serves as one and stops as one', async () => {
   const cardea = await startCardea({ settings, bootstrap, env: { CARDEA_PROCESSES: '2', CARDEA_LOG_LEVEL: 'info' } });

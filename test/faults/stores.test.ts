@@ -222,6 +222,12 @@ describe.skipIf(!inject('redisUrl'))('Redis', () => {
       .toBe(true);
   }, 60_000);
 
+  it('is connected to again when the connection was lost without a word, long before the network says so', async () => {
+    const { access_token } = await web.signIn();
+    wire.lose();
+    await expect.poll(async () => (await web.userinfo(access_token)).status, { timeout: 20_000 }).toBe(200);
+  }, 60_000);
+
   it('emptied loses no grant and no refresh token: it costs a new sign-in and no consent', async () => {
     const other = tokenClient(cardea.issuer, clients.other);
     const person = createPerson();

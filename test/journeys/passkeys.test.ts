@@ -114,6 +114,10 @@ it('is offered after a password, signs in by the button, and stays gone once rem
   await page.waitForURL(`${demo}/`);
   expect(await page.textContent('main')).toContain(email);
 
+  // A passkey takes nothing from a password that opens the account by itself.
+  await page.goto(`${issuer}/account`);
+  expect(await page.textContent('main')).toContain('Your password is still enough by itself');
+
   // The account's page: seen, named, removed.
   await page.goto(`${issuer}/account/passkeys`);
   await ada.look();
@@ -209,6 +213,9 @@ it('makes an account without any password', { timeout: 120_000 }, async () => {
   await page.goto(`${demo}/sign-in`);
   await page.click('[data-passkey=get] [data-passkey-button]');
   await page.waitForURL(`${demo}/`);
+
+  await page.goto(`${stage.cardea.issuer}/account`);
+  expect(await page.textContent('main')).toContain('protected by more than a password');
 
   // The only way in: it stays.
   await page.goto(`${stage.cardea.issuer}/account/passkeys`);

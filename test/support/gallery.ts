@@ -268,7 +268,7 @@ const models: Record<string, { page: string }> = {
   'own-overview': own.overviewPage({
     name: 'Ada Lovelace',
     email,
-    secondFactor: false,
+    protection: 'one',
     advised: true,
     sessions: 2,
     applications: 0,
@@ -277,7 +277,7 @@ const models: Record<string, { page: string }> = {
   'own-overview-long': own.overviewPage({
     name: long,
     email: long,
-    secondFactor: true,
+    protection: 'passkey',
     advised: false,
     sessions: 1,
     applications: 12,

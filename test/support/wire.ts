@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 /** A way to a server that can be cut, as a network does, and mended. */
 export async function startWire(target: { path: string } | { host: string; port: number }) {
   const sockets = new Set<Socket>();
+  const lost = new WeakSet<Socket>();
   let state: 'whole' | 'cut' | 'silent' = 'whole';
   const server = createServer((near) => {
     if (state === 'cut') return void near.destroy();
@@ -14,7 +15,7 @@ export async function startWire(target: { path: string } | { host: string; port:
     ] as const) {
       sockets.add(from);
       from.on('error', () => to.destroy()).on('close', () => sockets.delete(from));
-      from.on('data', (data) => state === 'silent' || to.write(data)).on('end', () => to.end());
+      from.on('data', (data) => state === 'silent' || lost.has(from) || to.write(data)).on('end', () => to.end());
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -28,6 +29,10 @@ export async function startWire(target: { path: string } | { host: string; port:
     /** Connections stay and nothing comes through. */
     silence() {
       state = 'silent';
+    },
+    /** Nothing comes through any more on the connections that there are, and nobody is told; new ones are whole. */
+    lose() {
+      for (const socket of sockets) lost.add(socket);
     },
     /** What was lost on a silent wire stays lost: its connections break. */
     mend() {

@@ -2,57 +2,19 @@ import type { Events } from '../../events/index.ts';
 import type { Db } from '../../platform/db/index.ts';
 import { type Clock, isId, newId, Refusal } from '../../platform/index.ts';
 import type { Change } from '../states.ts';
-import { type Belonging, createMembership, type Member, type MemberPage } from './members.ts';
-
-export interface Group {
-  id: string;
-  displayName: string;
-  /** What the directory that made it calls it. */
-  externalId: string | undefined;
-  /** The directory it belongs to, where several provision here. */
-  provisioningDomain: string | undefined;
-  /** An organisation's own group; the installation's otherwise. */
-  organisationId: string | undefined;
-  createdAt: Date;
-  updatedAt: Date;
-  /** Counts every change, of members too. */
-  version: number;
-}
-
-export interface NewGroup {
-  id?: string;
-  displayName: string;
-  externalId?: string | undefined;
-  provisioningDomain?: string | undefined;
-  organisationId?: string | undefined;
-  /** Ids of users and groups. */
-  members?: readonly string[];
-}
-
-/** What can be said anew of a group; what is left out stays. `null` takes it away. */
-export interface GroupEdit {
-  displayName?: string;
-  externalId?: string | null;
-  /** Refuses when the group has another version by now. */
-  version?: number | undefined;
-}
-
-/** What a list is narrowed to. */
-export interface GroupQuery {
-  /** Begins so, whatever the case. */
-  prefix?: string;
-  organisationId?: string;
-  provisioningDomain?: string;
-  /** Id of the last group of the page before; groups come by id, which is by age. */
-  after?: string;
-  limit?: number;
-}
-
-export interface MemberEdit {
-  version?: number | undefined;
-  /** Takes only members of this provisioning domain. */
-  domain?: string | undefined;
-}
+import { type Belonging, createBelonging, type Member, type MemberPage } from './belonging.ts';
+import {
+  type Group,
+  type GroupEdit,
+  type GroupQuery,
+  type GroupRow,
+  groupColumns,
+  groupOf,
+  type MemberEdit,
+  type NewGroup,
+  nameOf,
+} from './group.ts';
+import { createMembership } from './members.ts';
 
 type By = Omit<Change, 'at'>;
 
@@ -97,60 +59,28 @@ export interface Groups {
   has(groupId: string, accountId: string): Promise<boolean>;
 }
 
-interface Row {
-  id: string;
-  display_name: string;
-  external_id: string | null;
-  provisioning_domain: string | null;
-  organisation_id: string | null;
-  created_at: string;
-  updated_at: string;
-  version: number;
-}
-
-const columns = 'id, display_name, external_id, provisioning_domain, organisation_id, created_at, updated_at, version';
-
-const fromRow = (row: Row): Group => ({
-  id: row.id,
-  displayName: row.display_name,
-  externalId: row.external_id ?? undefined,
-  provisioningDomain: row.provisioning_domain ?? undefined,
-  organisationId: row.organisation_id ?? undefined,
-  createdAt: new Date(row.created_at),
-  updatedAt: new Date(row.updated_at),
-  version: row.version,
-});
-
-const longestName = 256;
-
-function nameOf(text: string): string {
-  const name = text.trim().normalize('NFC');
-  if (name === '' || name.length > longestName || /\p{Cc}/u.test(name) || !name.isWellFormed())
-    throw new Refusal('group.name_malformed', { kind: 'invalid' });
-  return name;
-}
-
 export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clock: Clock }): Groups {
   const { db, events, clock } = deps;
   const membership = createMembership(deps);
+  const belonging = createBelonging(deps);
 
   /** The group, locked against every other change of it until the transaction ends. */
   const locked = async (id: string, version: number | undefined): Promise<Group> => {
     const [row] = isId(id)
-      ? await db.query<Row>(`select ${columns} from user_group where id = $1 for update`, [id])
+      ? await db.query<GroupRow>(`select ${groupColumns} from user_group where id = $1 for update`, [id])
       : [];
     if (!row) throw new Refusal('group.unknown', { kind: 'missing' });
     if (version !== undefined && row.version !== version) throw new Refusal('group.changed', { kind: 'conflict' });
-    return fromRow(row);
+    return groupOf(row);
   };
 
   const write = async ({ id, displayName, externalId }: Group): Promise<Group> => {
-    const [row] = await db.query<Row>(
+    const [row] = await db.query<GroupRow>(
       `update user_group set display_name = $2, external_id = $3, updated_at = $4, version = version + 1
-        where id = $1 returning ${columns}`,
+        where id = $1 returning ${groupColumns}`,
       [id, displayName, externalId ?? null, clock.now()],
     );
-    return fromRow(row!);
+    return groupOf(row!);
   };
 
   /** The group's version counts a change of its members, unless nothing changed. */
@@ -164,13 +94,13 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
   return {
     async find(id) {
       if (!isId(id)) return undefined;
-      const [row] = await db.query<Row>(`select ${columns} from user_group where id = $1`, [id]);
-      return row && fromRow(row);
+      const [row] = await db.query<GroupRow>(`select ${groupColumns} from user_group where id = $1`, [id]);
+      return row && groupOf(row);
     },
 
     async list({ prefix, organisationId, provisioningDomain, after, limit = 100 } = {}) {
-      const rows = await db.query<Row>(
-        `select ${columns} from user_group
+      const rows = await db.query<GroupRow>(
+        `select ${groupColumns} from user_group
           where ($1::text is null or lower(display_name) like $1) and ($2::uuid is null or organisation_id = $2)
             and ($3::text is null or provisioning_domain = $3) and ($4::uuid is null or id > $4)
           order by id limit $5`,
@@ -182,15 +112,15 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
           limit,
         ],
       );
-      return rows.map(fromRow);
+      return rows.map(groupOf);
     },
 
     create: (input, by) =>
       db.transact(async () => {
         const id = input.id ?? newId();
-        const [row] = await db.query<Row>(
+        const [row] = await db.query<GroupRow>(
           `insert into user_group (id, display_name, external_id, provisioning_domain, organisation_id, created_at, updated_at)
-           values ($1, $2, $3, $4, $5, $6, $6) returning ${columns}`,
+           values ($1, $2, $3, $4, $5, $6, $6) returning ${groupColumns}`,
           [
             id,
             nameOf(input.displayName),
@@ -203,7 +133,7 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
         await events.record({ type: 'group.created', ...by, data: { group: id } });
         const members = input.members ?? [];
         await membership.add(id, members, await membership.resolve(members, input.provisioningDomain), by);
-        return fromRow(row!);
+        return groupOf(row!);
       }),
 
     update: (id, by, { displayName, externalId, version }) =>
@@ -253,11 +183,6 @@ export function createGroups(deps: { db: Db; events: Pick<Events, 'record'>; clo
       }),
 
     holdNesting: async (members) => void (await (members ? membership.resolve(members) : membership.lockNesting())),
-    members: membership.list,
-    of: membership.of,
-    pageOf: membership.pageOf,
-    ofAll: membership.ofAll,
-    directlyOf: membership.directlyOf,
-    has: membership.has,
+    ...belonging,
   };
 }
