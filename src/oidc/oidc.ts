@@ -175,7 +175,8 @@ export function createOidc(ports: OidcPorts): Oidc {
     answerTokenEndpoints(provider, ports.tokenEndpoints(provider));
     logEngine(provider, ports.log);
     if (ports.measure) measureEngine(provider, ports.measure);
-    return { provider, run: compose((provider as unknown as Koa).middleware) };
+    const documents = new Map<string, { body: string; etag: string }>();
+    return { provider, documents, run: compose((provider as unknown as Koa).middleware) };
   };
 
   let engine = build();
@@ -186,13 +187,23 @@ export function createOidc(ports: OidcPorts): Oidc {
   keys.onChange(rebuild);
   ports.fields.onChange(rebuild);
 
-  const cached: Middleware = async (ctx, next) => {
-    await next();
-    if (ctx.status !== 200 || !ctx.path.startsWith('/.well-known/o')) return;
+  /** What the engine says of itself, which is the same for all who ask while nothing is configured anew. */
+  const discovery: Middleware = async (ctx, next) => {
+    if (!ctx.path.startsWith('/.well-known/o')) return next();
+    // Pages of other origins are told more.
+    const { documents } = ctx.get('origin') ? { documents: new Map() } : engine;
+    if (!documents.has(ctx.path)) {
+      await next();
+      if (ctx.status !== 200) return;
+      const body = JSON.stringify(ctx.body);
+      documents.set(ctx.path, { body, etag: sha256(body) });
+    }
+    const { body, etag } = documents.get(ctx.path)!;
     ctx.set('cache-control', 'public, max-age=300');
-    ctx.body = JSON.stringify(ctx.body);
+    ctx.status = 200;
+    ctx.body = body;
     ctx.type = 'application/json';
-    ctx.etag = sha256(ctx.body as string);
+    ctx.etag = etag;
     if (ctx.fresh) ctx.status = 304;
   };
 
@@ -218,7 +229,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       ownForms,
       run,
     ]),
-    services: compose([jwks, cached, run]),
+    services: compose([jwks, discovery, run]),
     authorization: compose([ownForms, run]),
     keepsWaiting: secrets.keepsWaiting,
     validateClient(metadata) {
