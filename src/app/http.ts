@@ -6,12 +6,14 @@ import { createFront } from '../front/index.ts';
 import { introspectShortly } from '../introspection/index.ts';
 import {
   answerUserinfoShortly,
+  authorizationRequests,
   issueServiceTokensShortly,
   protocolPaths,
   routes,
   serviceRequests,
 } from '../oidc/index.ts';
 import {
+  createCookieKeys,
   createTrust,
   errorBoundary,
   health,
@@ -42,7 +44,8 @@ export function createHandler(
   const { trusted, clientCertificateHeader: certificateHeader } = settings.proxy;
 
   const https = issuer.startsWith('https:');
-  const koa = new Koa({ proxy: true, keys: vault.macs('cookies', 'cookies') });
+  const koa = new Koa({ proxy: true });
+  koa.keys = createCookieKeys(vault.macs('cookies', 'cookies'));
   publicProtocol(koa, issuer);
   const measured = measures?.requests(pathsOf(routers));
   const traced = options.telemetry?.requests?.(pathsOf(routers));
@@ -56,10 +59,12 @@ export function createHandler(
   for (const watching of watched) koa.use(watching);
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
+  const limited = limitPages(createRate({ limits, budget: domain.credentials.budgets.pageRequests }));
+  koa.use(forRequests(authorizationRequests, compose([onlyHost(issuer), limited, oidc.authorization])));
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(issuer));
-  koa.use(limitPages(createRate({ limits, budget: domain.credentials.budgets.pageRequests })));
+  koa.use(limited);
   for (const router of routers) koa.use(router.routes()).use(router.allowedMethods());
   koa.use(signOutThere({ ...domain, provider: oidc.provider }));
   koa.use(oidc.endpoints);

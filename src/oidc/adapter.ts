@@ -42,6 +42,5 @@ export function createAdapterFactory(deps: {
     findByUid: refuse,
     findByUserCode: refuse,
   };
-  return (model: string): Adapter =>
-    allForEngine(model === 'Client' ? clientAdapter : (sessions.adapter(model) as Adapter));
+  return (model: string): Adapter => (model === 'Client' ? allForEngine(clientAdapter) : sessions.adapter(model));
 }

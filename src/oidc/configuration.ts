@@ -2,6 +2,7 @@ import { type Adapter, type Configuration, errors } from 'oidc-provider';
 import { ownClientMetadata } from '../clients/index.ts';
 import { acrValues } from '../credentials/index.ts';
 import type { Settings } from '../platform/config/index.ts';
+import { createCookieKeys } from '../platform/http/index.ts';
 import type { Vault } from '../platform/index.ts';
 import type { Fields, TokenFactsReader } from '../users/index.ts';
 import { claimsWith } from './claims.ts';
@@ -69,6 +70,9 @@ export const serviceRequests: ReadonlySet<string> = new Set([
   'GET /.well-known/openid-configuration',
   'GET /.well-known/oauth-authorization-server',
 ]);
+
+/** What browsers are sent with by applications: nothing of our own pages has a part in it. */
+export const authorizationRequests: ReadonlySet<string> = new Set([`GET ${routes.authorization}`]);
 
 const encryptionTo = (algorithms: ('ECDH-ES' | 'RSA-OAEP' | 'RSA-OAEP-256')[]) => ({
   idTokenEncryptionAlgValues: algorithms,
@@ -219,7 +223,7 @@ export function configuration(ports: ConfigurationPorts, jwks: { keys: object[] 
       names: https
         ? { session: '__Host-session', interaction: '__Secure-signin', resume: '__Secure-resume' }
         : { session: 'session', interaction: 'signin', resume: 'resume' },
-      keys: vault.macs('cookies', 'cookies'),
+      keys: createCookieKeys(vault.macs('cookies', 'cookies')),
       long: cookie,
       short: cookie,
     },

@@ -21,19 +21,11 @@ export function forEngine<Args extends unknown[], T>(
   };
 }
 
-/** The same for every method of an object. */
+/** The same for every method of an object, as it is now. */
 export function allForEngine<T extends object>(object: T): T {
-  const made = new Map<PropertyKey, { of: unknown; told: unknown }>();
-  return new Proxy(object, {
-    get(target, name, receiver) {
-      const value = Reflect.get(target, name, receiver);
-      if (typeof value !== 'function') return value;
-      let known = made.get(name);
-      if (known?.of !== value) {
-        known = { of: value, told: forEngine(value.bind(target)) };
-        made.set(name, known);
-      }
-      return known!.told;
-    },
-  });
+  const told = Object.entries(object).map(([name, member]) => [
+    name,
+    typeof member === 'function' ? forEngine(member.bind(object)) : member,
+  ]);
+  return Object.fromEntries(told) as T;
 }

@@ -4,7 +4,7 @@
  */
 export { logoutTopic, queueLogout } from './back-channel-logout.ts';
 export { claimsByScope } from './claims.ts';
-export { protocolPaths, routes, serviceRequests } from './configuration.ts';
+export { authorizationRequests, protocolPaths, routes, serviceRequests } from './configuration.ts';
 export type { TokenEndpoints } from './engine-internals.ts';
 export { grantMissing, type Missing } from './grants.ts';
 export { home } from './home.ts';

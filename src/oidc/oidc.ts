@@ -100,6 +100,8 @@ export interface Oidc {
   endpoints: Middleware;
   /** Those that {@link serviceRequests} names, and nothing in between that they have no use for. */
   services: Middleware;
+  /** The same for {@link authorizationRequests}. */
+  authorization: Middleware;
   /** The client certificate of a request, wherever TLS ends. */
   certificateOf: CertificateOf;
   /** @throws Refusal `client.metadata_invalid` (invalid) with the engine's words in `details.problem` */
@@ -202,6 +204,7 @@ export function createOidc(ports: OidcPorts): Oidc {
     ctx.body = answer.status === 304 ? null : answer.body;
   };
 
+  const ownForms = ownFormPages(ports.screens);
   const run: Middleware = (ctx, next) => engine.run(ctx as never, next);
 
   return {
@@ -212,10 +215,11 @@ export function createOidc(ports: OidcPorts): Oidc {
       limitUserCodes({ limits: ports.limits, budget: ports.userCodes }),
       askForCodeAgain(() => engine.provider),
       jwks,
-      ownFormPages(ports.screens),
+      ownForms,
       run,
     ]),
     services: compose([jwks, cached, run]),
+    authorization: compose([ownForms, run]),
     keepsWaiting: secrets.keepsWaiting,
     validateClient(metadata) {
       try {

@@ -3,8 +3,10 @@ import {
   createDecipheriv,
   createHash,
   createHmac,
+  createSecretKey,
   hash,
   hkdfSync,
+  type KeyObject,
   randomBytes,
   timingSafeEqual,
 } from 'node:crypto';
@@ -59,8 +61,9 @@ export interface Vault {
   isCurrent(sealed: string): boolean;
 }
 
-const keyFor = (secret: string, purpose: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', secret, 'cardea', purpose, 32));
+/** As an object: Node takes ten times as long over a key in bytes. */
+const keyFor = (secret: string, purpose: string): KeyObject =>
+  createSecretKey(Buffer.from(hkdfSync('sha256', secret, 'cardea', purpose, 32)));
 
 /**
  * @param secrets newest first. The first seals and signs; the others still open and verify, so that a secret can be
@@ -68,9 +71,9 @@ const keyFor = (secret: string, purpose: string): Buffer =>
  */
 export function createVault(secrets: string | readonly string[]): Vault {
   const generations = [secrets].flat().map((secret) => ({
-    id: createHash('sha256').update(keyFor(secret, 'id')).digest('base64url').slice(0, 6),
+    id: createHash('sha256').update(keyFor(secret, 'id').export()).digest('base64url').slice(0, 6),
     sealing: keyFor(secret, 'seal'),
-    macKeys: new Map<string, Buffer>(),
+    macKeys: new Map<string, KeyObject>(),
     secret,
   }));
   const newest = generations[0]!;

@@ -16,6 +16,8 @@ export interface FleetingModel {
    * notification token). The others carry only their own id, which is stripped.
    */
   sealed?: true;
+  /** Among those of another model, so that who does not know which one it is looks once. */
+  among?: string;
   /** Single use: what whoever comes too late is told. */
   spent?: () => Error;
   /**
@@ -29,7 +31,7 @@ const spentGrant = () => new errors.InvalidGrant('already used');
 
 export const fleetingModels: Record<string, FleetingModel> = {
   AccessToken: {},
-  ClientCredentials: {},
+  ClientCredentials: { among: 'AccessToken' },
   AuthorizationCode: { spent: spentGrant, afterUse: 'shown' },
   PreAuthorizedCode: { spent: spentGrant, afterUse: 'hidden' },
   DeviceCode: { sealed: true, spent: spentGrant, afterUse: 'hidden' },
@@ -55,7 +57,7 @@ export function createFleetingAdapter(
   const { kv, vault, caughtUp } = deps;
   // By these a request comes to the engine; what they hang on is asked for next.
   const heard = model === 'AccessToken' || model === 'AuthorizationCode' ? caughtUp : undefined;
-  const keyOf = (id: string) => `${model}:${sha256(id)}`;
+  const keyOf = (id: string) => `${kept.among ?? model}:${sha256(id)}`;
   const userCodeKey = (userCode: string) => `UserCode:${vault.mac(userCode, 'user-code')}`;
 
   const pack = (key: string, payload: AdapterPayload): string => {
@@ -81,6 +83,7 @@ export function createFleetingAdapter(
         const value = await (heard ?? kv).get(key);
         if (value === undefined) return undefined;
         const payload = unpack(key, value);
+        if (payload.kind !== model) return undefined;
         heard?.note(payload);
         return { ...payload, jti: id };
       }
@@ -107,6 +110,9 @@ export function createFleetingAdapter(
     },
   };
 }
+
+/** Where an access token is kept, whoever it was given to. */
+export const accessTokenKey = (token: string): string => `AccessToken:${sha256(token)}`;
 
 /** A DPoP proof or client assertion is accepted once: writing the mark is the check. */
 export function createReplayAdapter(kv: KeyValue): Adapter {

@@ -15,13 +15,31 @@ import {
 
 /** How long a rotated session id still leads to its session, for the requests that were under way with it. */
 const aliasSeconds = 30;
-/** How stale "last seen" and the expiry in the registry may be, so that not each request writes a row. */
+/** How stale "last seen" and the expiry may be, in the registry and under the cookie's id, so that not each request writes. */
 const touchSeconds = 60;
+
+/** What is kept under the id of a cookie. */
+interface Kept extends AdapterPayload {
+  /** When the registry's row was written last, in milliseconds. */
+  seen?: number | undefined;
+  /** Under an id that another took the place of. */
+  replaced?: true;
+}
+
+/** A document as it stands. */
+interface Document {
+  id: string;
+  /** As JSON: the engine changes what it is given. */
+  value: string;
+  exp: number;
+}
 
 /** What a request found, to tell afterwards what it changed. */
 interface AsRead {
   record: Pick<SessionRecord, 'authTime' | 'acr' | 'amr' | 'seenAt'>;
   authorizations: Map<string, string>;
+  /** What stands under the cookie's id; nothing that counts where that was replaced. */
+  found?: Document | undefined;
 }
 
 export interface RequestFacts {
@@ -69,13 +87,15 @@ export function createSessionAdapter(deps: {
   // The engine changes the very object we gave it, so the object itself can be asked what it was.
   const asRead = new WeakMap<object, AsRead>();
 
-  const remember = (record: AsRead['record'], authorizations: Authorizations) => {
+  const remember = (record: AsRead['record'], authorizations: Authorizations, found?: Document) => {
     const entries = Object.entries(authorizations).map(([clientId, one]) => [clientId, JSON.stringify(one)] as const);
-    asRead.set(authorizations, { record, authorizations: new Map(entries) });
+    asRead.set(authorizations, { record, authorizations: new Map(entries), found });
   };
 
-  const document = (record: SessionRecord): AdapterPayload => {
-    remember(record, record.authorizations);
+  const document = (record: SessionRecord, found?: Document): AdapterPayload => {
+    const entries = Object.entries(record.authorizations).map(([clientId, one]) => [clientId, { ...one }] as const);
+    const authorizations: Authorizations = Object.fromEntries(entries);
+    remember(record, authorizations, found);
     return {
       kind: 'Session',
       uid: record.uid,
@@ -84,10 +104,16 @@ export function createSessionAdapter(deps: {
       ...(record.acr !== undefined && { acr: record.acr }),
       ...(record.amr !== undefined && { amr: record.amr }),
       ...(!record.remember && { transient: true }),
-      authorizations: record.authorizations as AdapterPayload['authorizations'],
+      authorizations: authorizations as AdapterPayload['authorizations'],
       iat: epoch(record.createdAt),
       exp: epoch(record.expiresAt),
     };
+  };
+
+  /** From memory where the request has heard of all stops and what is remembered `serves`; else looked up. */
+  const find = async (uid: string, serves: (known: SessionRecord) => boolean): Promise<SessionRecord | undefined> => {
+    const known = caughtUp?.has() ? await registry.standing.get(uid) : undefined;
+    return known && known.expiresAt > clock.now() && serves(known) ? known : registry.standing.fresh(uid);
   };
 
   /** @returns without a word to the registry when nothing changed that is worth a write */
@@ -108,54 +134,56 @@ export function createSessionAdapter(deps: {
     const changes = changesSince(before, authorizations);
     if (!before || isNewSignIn(before, payload)) {
       const { ip, userAgent } = request();
-      await registry.signIn({ ...signIn, ip, userAgent }, changes);
+      await registry.signIn({ ...signIn, ip, userAgent }, changes, now);
     } else if (isChange(changes) || secondsAfter(before.record.seenAt, touchSeconds) <= now) {
-      const update = () => registry.update(signIn.uid, expiresAt, changes);
+      const update = () => registry.update(signIn.uid, expiresAt, changes, now);
       if (changes.removed.length === 0) await update();
       else await leave(partsLeft(before, changes.removed, signIn), update);
     } else return;
-    remember({ ...signIn, seenAt: now }, authorizations);
+    remember({ ...signIn, seenAt: now }, authorizations, before?.found);
   };
 
   return {
     async upsert(id, payload, expiresIn) {
       // The registry first: it may refuse.
       if (payload.accountId) await register(payload, expiresIn!);
-      const { jti, authorizations, ...kept } = payload;
-      await kv.put(keyOf(id), JSON.stringify(kept), expiresIn! + graceSeconds);
+      const { jti, authorizations, ...rest } = payload;
+      const before = authorizations && asRead.get(authorizations);
+      const kept: Kept = { ...rest, seen: before?.record.seenAt.getTime() };
+      if (before?.found?.id === id && isAsGood(before.found, kept)) return;
+      const value = JSON.stringify(kept);
+      await kv.put(keyOf(id), value, expiresIn! + graceSeconds);
+      if (before) before.found = { id, value, exp: kept.exp! };
     },
     async find(id) {
       const value = await (caughtUp ?? kv).get(keyOf(id));
       if (value === undefined) return undefined;
-      const kept: AdapterPayload = JSON.parse(value);
-      if (!kept.accountId) return { ...kept, jti: id };
-      const record = await registry.findTogether(kept.uid!);
+      const { replaced, ...kept }: Kept = JSON.parse(value);
+      const { seen, ...rest } = kept;
+      if (!kept.accountId) return { ...rest, jti: id };
+      const record = await find(kept.uid!, ({ seenAt }) => seenAt.getTime() === seen);
       if (record?.accountId !== kept.accountId) return undefined;
-      return { ...kept, ...document(record), exp: kept.exp, jti: id };
+      const found = replaced ? undefined : { id, value, exp: kept.exp! };
+      return { ...rest, ...document(record, found), exp: kept.exp, jti: id };
     },
     async findByUid(uid) {
       // For a token that is bound to it: account and grant are all that is looked at. Whether another was granted
       // meanwhile is told by nobody, so what does not fit is looked up.
       const { clientId, grantId } = caughtUp?.origin() ?? {};
-      if (clientId !== undefined) {
-        const known = await registry.standing.get(uid);
-        if (known && known.expiresAt > clock.now() && known.grants.get(clientId) === grantId) {
-          const { accountId, expiresAt } = known;
-          const authorizations = { [clientId]: { grantId } };
-          return { kind: 'Session', uid, accountId, exp: epoch(expiresAt), authorizations } as AdapterPayload;
-        }
-      }
-      const record = await registry.findTogether(uid);
+      const fits = (known: SessionRecord) => known.authorizations[clientId!]?.grantId === grantId;
+      const record = await find(uid, clientId === undefined ? () => false : fits);
       return record && document(record);
     },
     async destroy(id) {
       const key = keyOf(id);
       const value = await kv.get(key);
       if (value === undefined) return;
-      const { accountId, uid }: AdapterPayload = JSON.parse(value);
+      const kept: Kept = JSON.parse(value);
+      const { accountId, uid } = kept;
       // Only the id of somebody signed in keeps leading anywhere: an id from before the sign-in may have been planted
       // by an attacker (session fixation) and must not lead to what came after.
-      if (accountId && request().isRotation(id)) return kv.put(key, value, aliasSeconds);
+      if (accountId && request().isRotation(id))
+        return kv.put(key, JSON.stringify({ ...kept, replaced: true }), aliasSeconds);
       if (accountId) await end(uid!);
       await kv.remove(key);
     },
@@ -168,6 +196,10 @@ export function createSessionAdapter(deps: {
 }
 
 const epoch = (date: Date): number => Math.floor(date.getTime() / 1000);
+
+/** Whether what stands says what is to be written, and for about as long. */
+const isAsGood = ({ value, exp }: Document, wanted: Kept): boolean =>
+  wanted.exp! - exp < touchSeconds && JSON.stringify({ ...wanted, exp }) === value;
 
 const isNewSignIn = ({ record }: AsRead, payload: AdapterPayload): boolean =>
   epoch(record.authTime) !== payload.loginTs ||

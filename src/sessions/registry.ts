@@ -62,14 +62,6 @@ const takesAway = ({ set, removed }: Changes, before: Authorizations): boolean =
   removed.some((clientId) => clientId in before) ||
   Object.entries(set).some(([clientId, { grantId }]) => (before[clientId]?.grantId ?? grantId) !== grantId);
 
-/** What others need to know of a session that lives. */
-export interface SessionFacts {
-  accountId: string;
-  expiresAt: Date;
-  /** By application. */
-  grants: ReadonlyMap<string, string | undefined>;
-}
-
 interface Row {
   uid: string;
   account_id: string;
@@ -103,7 +95,19 @@ export function createRegistry(deps: {
 }) {
   const { db, clock, mayHold, stops } = deps;
 
-  const standing = remembered<SessionFacts>({
+  const findRows = async (uids: string[]): Promise<(Row | undefined)[]> => {
+    const rows = await db.query<Row>(
+      `select ${columns} from session where uid = any($1::text[]) and ended_at is null and expires_at > $2`,
+      [uids, clock.now()],
+      'session-find',
+    );
+    const found = new Map(rows.map((row) => [row.uid, row]));
+    return uids.map((uid) => found.get(uid));
+  };
+  const findRow = together(findRows);
+
+  /** Those that live, as the last who asked found them: nobody tells of what was added since. */
+  const standing = remembered<SessionRecord>({
     stops,
     topic: 'session',
     alsoUnder: ({ accountId }) => [`holder:${accountId}`],
@@ -111,28 +115,10 @@ export function createRegistry(deps: {
     maxAge: 30_000,
     most: 50_000,
     async load(uid) {
-      const [row] = await db.query<Pick<Row, 'account_id' | 'expires_at' | 'authorizations'>>(
-        `select account_id, expires_at, authorizations from session where uid = $1 and ended_at is null`,
-        [uid],
-        'session-facts',
-      );
-      if (!row) return undefined;
-      const grants = Object.entries(row.authorizations).map(([clientId, { grantId }]) => [clientId, grantId] as const);
-      return { accountId: row.account_id, expiresAt: new Date(row.expires_at), grants: new Map(grants) };
+      const row = await findRow(uid);
+      return row && record(row);
     },
   });
-
-  const findRows = async (uids: string[]): Promise<(Row | undefined)[]> => {
-    const rows = await db.query<Row>(
-      `select ${columns} from session where uid = any($1::text[]) and ended_at is null and expires_at > $2`,
-      [uids, clock.now()],
-      'session-find',
-    );
-    // Two who ask for the same get a row each: the engine changes what it is given.
-    const found = new Map(rows.map((row) => [row.uid, row]));
-    return uids.map((uid) => structuredClone(found.get(uid)));
-  };
-  const findRow = together(findRows);
 
   return {
     standing,
@@ -141,8 +127,7 @@ export function createRegistry(deps: {
      * A new session, or a stronger sign-in on one that lives.
      * @throws AccessDenied when the account may hold no session, or the session has ended
      */
-    async signIn(signIn: SignIn, changes: Changes): Promise<void> {
-      const now = clock.now();
+    async signIn(signIn: SignIn, changes: Changes, now: Date): Promise<void> {
       await db.transact(async () => {
         // Locks the account against being stopped until we commit: no session is born after a stop.
         if (!(await mayHold(signIn.accountId))) throw new errors.AccessDenied('the account may hold no session');
@@ -179,14 +164,14 @@ export function createRegistry(deps: {
      * Notes that the session is in use, and merges what this request changed: of parallel requests none is lost.
      * @throws AccessDenied when the session has ended
      */
-    async update(uid: string, expiresAt: Date, changes: Changes): Promise<void> {
+    async update(uid: string, expiresAt: Date, changes: Changes, now: Date): Promise<void> {
       const write = async () => {
         const [row] = await db.query<{ before: Authorizations }>(
           `update session s set seen_at = $2, expires_at = $3,
              authorizations = (s.authorizations - $4::text[]) || $5::jsonb
            from (select uid, authorizations from session where uid = $1 and ended_at is null for update) b
            where s.uid = b.uid returning b.authorizations as before`,
-          [uid, clock.now(), expiresAt, changes.removed, JSON.stringify(changes.set)],
+          [uid, now, expiresAt, changes.removed, JSON.stringify(changes.set)],
         );
         if (!row) throw sessionEnded();
         return row.before;
@@ -220,12 +205,6 @@ export function createRegistry(deps: {
     /** The session, if it lives. */
     async find(uid: string): Promise<SessionRecord | undefined> {
       const [row] = await findRows([uid]);
-      return row && record(row);
-    },
-
-    /** The same outside transactions, in one question with others. */
-    async findTogether(uid: string): Promise<SessionRecord | undefined> {
-      const row = await findRow(uid);
       return row && record(row);
     },
 

@@ -1,8 +1,9 @@
 import type { AdapterPayload } from 'oidc-provider';
 import { type Clock, type Stops, sha256 } from '../platform/index.ts';
+import { accessTokenKey } from './artifacts.ts';
 import type { createGrants, GrantFacts } from './grants.ts';
 import type { createRefreshTokens } from './refresh-tokens.ts';
-import type { createRegistry, SessionFacts } from './registry.ts';
+import type { createRegistry, SessionRecord } from './registry.ts';
 import type { createRevokedJwts } from './revoked-jwts.ts';
 
 export interface StoredToken extends AdapterPayload {
@@ -40,16 +41,15 @@ export function createTokens(deps: {
 
   return {
     async find(value) {
-      const hash = sha256(value);
-      const [person, service] = await stops.catchUp([`AccessToken:${hash}`, `ClientCredentials:${hash}`]);
-      const kept = person ?? service;
-      if (kept !== undefined) return { ...JSON.parse(kept), kind: person ? 'AccessToken' : 'ClientCredentials' };
+      const [kept] = await stops.catchUp([accessTokenKey(value)]);
+      if (kept !== undefined) return JSON.parse(kept);
       const refresh = await refreshTokens.find(value);
       return refresh && !refresh.consumed_at ? { ...refresh.payload, kind: 'RefreshToken' } : undefined;
     },
     async findAccessToken(value) {
-      const [kept] = await stops.catchUp([`AccessToken:${sha256(value)}`]);
-      return kept === undefined ? undefined : { ...JSON.parse(kept), kind: 'AccessToken' };
+      const [kept] = await stops.catchUp([accessTokenKey(value)]);
+      const token: StoredToken | undefined = kept === undefined ? undefined : JSON.parse(kept);
+      return token?.kind === 'AccessToken' ? token : undefined;
     },
     async catchUp() {
       // Where it cannot be told what was stopped, nothing is answered from memory.
@@ -59,8 +59,8 @@ export function createTokens(deps: {
     // nobody tells of what began: so a no is looked up.
     grant: async (id) => ifLive(await grants.standing.get(id)) ?? ifLive(await grants.standing.fresh(id)),
     async isBound(uid, { accountId, clientId, grantId }) {
-      const fits = (session: SessionFacts | undefined) =>
-        session?.accountId === accountId && session.grants.get(clientId) === grantId;
+      const fits = (session: SessionRecord | undefined) =>
+        session?.accountId === accountId && session.authorizations[clientId]?.grantId === grantId;
       return fits(ifLive(await registry.standing.get(uid))) || fits(ifLive(await registry.standing.fresh(uid)));
     },
     isJwtRevoked: async (jti) => (await revokedJwts.known.get(sha256(jti))) ?? false,

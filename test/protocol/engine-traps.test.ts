@@ -134,7 +134,7 @@ describe('trap 4: acr_values', () => {
     expect(errorOf(await authorize(silently({ acr_values: level }), { person }))).toBeNull();
 
     // As a session that was less well proved would be.
-    await cardea.sql(`update session set acr = 'urn:cardea:acr:less' where account_id = $1`, [claimsOf(id_token).sub]);
+    await cardea.alterSessions(claimsOf(id_token).sub!, `acr = 'urn:cardea:acr:less'`);
     expect(errorOf(await authorize(silently({ acr_values: level }), { person }))).toBe(
       'unmet_authentication_requirements',
     );

@@ -61,11 +61,8 @@ it('its API wants a fresher sign-in than there is, says so, and is answered by o
   const later = await createWalker('plain client', { browser: undefined });
   await later.open(`${app.url}/sign-in`);
   await signIn(later, GRACE);
-  await cardea.sql(
-    `update session set auth_time = auth_time - interval '6 minutes'
-       where account_id = (select id from user_account where email = $1)`,
-    [GRACE.email],
-  );
+  const [account] = await cardea.sql<{ id: string }>('select id from user_account where email = $1', [GRACE.email]);
+  await cardea.alterSessions(account!.id, `auth_time = auth_time - interval '6 minutes'`);
   let view = await later.submit({}, { form: 'call-api' });
   expect(view.text).toContain('The API wants to be surer that it is you.');
   view = await later.click('Confirm that it is you');

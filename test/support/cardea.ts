@@ -58,6 +58,8 @@ export interface Cardea {
   databaseUrl: string;
   /** Straight to the database: to age what would take too long to grow old. */
   sql<Row>(text: string, params?: unknown[]): Promise<Row[]>;
+  /** Changes the sessions of an account, and lets all who remember them hear of it. @param change as `acr = 'x'` */
+  alterSessions(accountId: string, change: string): Promise<void>;
   /** SIGTERM, and the exit code. Drops the database unless it is another's. */
   stop(): Promise<number | null>;
   /** As a power cut: SIGKILL. */
@@ -181,6 +183,18 @@ export async function startCardea(options: CardeaOptions = {}): Promise<Cardea> 
     pid: child.pid!,
     databaseUrl: env.DATABASE_URL!,
     sql: async (text, params) => (await onDatabase(env.DATABASE_URL!, (client) => client.query(text, params))).rows,
+    async alterSessions(accountId, change) {
+      await onDatabase(env.DATABASE_URL!, async (client) => {
+        await client.query(`update session set ${change} where account_id = $1`, [accountId]);
+        await client.query(
+          `with head as (update stop_head set n = n + 1 returning n)
+           insert into stop_journal (n, names, at) select n, array['holder:' || $1::text], now() from head`,
+          [accountId],
+        );
+      });
+      // Whoever reads the copy of the journal in Redis looks at the journal itself this often.
+      await sleep(2_100);
+    },
     stop: () => finish('SIGTERM'),
     kill: async () => void (await finish('SIGKILL')),
   };

@@ -1,6 +1,7 @@
 /** What every door shares of HTTP: the listening server, the trace of a request, headers that protect, forms and their guard. */
 export { readBytes } from './body.ts';
 export { type ErrorPage, errorBoundary } from './boundary.ts';
+export { createCookieKeys } from './cookie-keys.ts';
 export { type Csrf, createCsrf } from './csrf.ts';
 export { type Form, formBody, readForm } from './form.ts';
 export { contentSecurityPolicy, securityHeaders, serviceHeaders } from './headers.ts';

@@ -1,7 +1,9 @@
 import type { Budget } from './budget.ts';
 
-/** Most requests that one point of a shared budget stands for. */
-const mostPerPoint = 50;
+/** Requests that one point of a shared budget stands for: at most a tenth of a small one, and little of a large one. */
+const requestsPerPoint = (points: number): number =>
+  Math.max(1, Math.floor(points < 25_000 ? Math.min(50, points / 10) : points / 500));
+
 /** Callers that a process counts for at most. */
 const mostCallers = 20_000;
 
@@ -11,7 +13,7 @@ const mostCallers = 20_000;
  * @returns `share`: for how many; `shared`: the budget in such points
  */
 export function inShares(budget: Budget): { share: number; shared: Budget } {
-  const share = Math.max(1, Math.min(mostPerPoint, Math.floor(budget.points / 10)));
+  const share = requestsPerPoint(budget.points);
   return { share, shared: { ...budget, points: Math.ceil(budget.points / share) } };
 }
 
