@@ -205,32 +205,59 @@ describe.each(['PostgreSQL', 'Redis'] as const)('stops told over %s', (kind) => 
       expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
     });
 
-    test('while the database hangs it is waited for once, not by each who asks in turn, and then remembered again', async () => {
+    /** A process whose questions to the database wait from `hang` on, each until it is let go or fails. */
+    const hanging = async (own: Redis) => {
       const { db, ...rest } = await ground.another();
-      const hung: (() => void)[] = [];
+      const hung: { go(): void; fail(): void }[] = [];
       let hangs = false;
-      const query = (...asked: Parameters<typeof db.query>) =>
-        hangs
-          ? new Promise<never>((_, fail) => {
-              hung.push(() => fail(new Refusal('store.unavailable', { kind: 'unavailable' })));
-            })
-          : db.query(...asked);
-      const c = createProcess({ ...rest, db: { ...db, query } as typeof db }, redis[1]);
-      expect(await isRemembered(c)).toBe(true);
-      hangs = true;
+      const query: typeof db.query = async (...asked) => {
+        if (hangs) {
+          await new Promise<void>((go, fail) => {
+            hung.push({ go, fail: () => fail(new Refusal('store.unavailable', { kind: 'unavailable' })) });
+          });
+        }
+        return db.query(...asked);
+      };
+      const process = createProcess({ ...rest, db: { ...db, query } }, own);
+      expect(await isRemembered(process)).toBe(true);
+      const hang = (does: boolean) => {
+        hangs = does;
+      };
+      return { ...process, hung, hang };
+    };
+
+    test('while the database hangs it is waited for once, not by each who asks in turn, and then remembered again', async () => {
+      const c = await hanging(redis[1]!);
+      c.hang(true);
       await redis[0]!.del(keys.stream, keys.head);
       const waiting = Promise.all(Array.from({ length: 32 }, () => c.stops.catchUp(['a key'])));
-      await eventually(() => expect(hung).toHaveLength(1));
-      hung[0]!();
+      await eventually(() => expect(c.hung).toHaveLength(1));
+      c.hung[0]!.fail();
       expect(await waiting).toHaveLength(32);
-      expect(hung).toHaveLength(1);
+      expect(c.hung).toHaveLength(1);
       await expect(c.stops.catchUp()).rejects.toMatchObject({ code: 'store.unavailable' });
       expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
-      hangs = false;
+      c.hang(false);
       await eventually(async () => {
-        for (const fail of hung) fail();
+        for (const { fail } of c.hung) fail();
+        await c.stops.catchUp();
         expect(await isRemembered(c)).toBe(true);
       });
+    });
+
+    test('what begins anew while Redis is lost once more is no memory to answer from', async () => {
+      const own = new Redis(inject('redisUrl'), { maxRetriesPerRequest: 0 });
+      const c = await hanging(own);
+      c.hang(true);
+      await redis[0]!.del(keys.stream, keys.head);
+      const beginning = c.stops.catchUp(['a key']);
+      await eventually(() => expect(c.hung).toHaveLength(1));
+      own.disconnect();
+      await expect(c.stops.catchUp(['another'])).rejects.toMatchObject({ code: 'store.unavailable' });
+      c.hang(false);
+      c.hung[0]!.go();
+      await beginning;
+      expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
     });
   };
   if (withRedis) describe('and what Redis loses', whatRedisLoses);

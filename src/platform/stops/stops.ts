@@ -91,6 +91,8 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     }
   };
 
+  const isBlank = () => goodSince === Number.POSITIVE_INFINITY;
+
   const hear = (told: readonly Told[]) => {
     if (told.length > 0) version++;
     for (const entry of told) {
@@ -116,7 +118,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   };
 
   const follow = async () => {
-    const since = known === undefined ? undefined : await asked.since(known);
+    const since = known === undefined || isBlank() ? undefined : await asked.since(known);
     if (!since) return restart();
     hear(since);
     known = since.at(-1)?.head ?? known;
@@ -147,7 +149,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     return mine;
   };
 
-  const isBehind = (head: string | undefined) => head === undefined || !followed.has(head);
+  const isBehind = (head: string | undefined) => isBlank() || head === undefined || !followed.has(head);
   const hasLease = () => !fast || performance.now() - lookedAt < leaseMilliseconds;
 
   const keepUp = async (head: string | undefined) => {
@@ -159,8 +161,6 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
 
   const lose = (error: Error) => {
     goodSince = Number.POSITIVE_INFINITY;
-    known = undefined;
-    followed.clear();
     version++;
     if (!lost) {
       log.warn({ err: error }, 'what was stopped cannot be told; nothing is answered from memory');
@@ -204,7 +204,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
       return values;
     },
 
-    mayUse: (loadedAt, names) => loadedAt >= goodSince && heard.mayUse(loadedAt, names),
+    mayUse: (loadedAt, names) => !lost && loadedAt >= goodSince && heard.mayUse(loadedAt, names),
     figures: () => ({ ...count, names: heard.size() }),
     version: () => version,
     tidy: durable.tidy,
