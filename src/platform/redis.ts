@@ -4,10 +4,12 @@ import { isSentinelUrl, readSentinelUrl } from './redis-url.ts';
 
 export type RedisConnection = Redis | Cluster;
 
+/** Milliseconds in which Redis must have said something. */
+const patience = 3_000;
+
 const common = {
   enableAutoPipelining: true,
   maxRetriesPerRequest: 2,
-  commandTimeout: 3_000,
   connectTimeout: 3_000,
   // A connection that was lost without a word is one for a quarter of an hour, as far as the network tells.
   socketTimeout: 5_000,
@@ -29,13 +31,43 @@ export async function connectRedis(url: string, log: Log): Promise<RedisConnecti
     if (nodes.length === 1) return new Redis(url.trim(), common);
     return new Cluster(
       nodes.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) })),
-      { enableAutoPipelining: true, redisOptions: { ...common, ...credentials(nodes[0]!) } },
+      { enableAutoPipelining: true, redisOptions: { ...common, commandTimeout: patience, ...credentials(nodes[0]!) } },
     );
   };
   const redis = open();
+  if (!redis.isCluster) refuseWhenSilent(redis as Redis);
   // Without a listener ioredis prints every retry to the console; it reconnects by itself.
   redis.on('error', (error: Error) => log.warn({ err: error }, 'redis is out of reach'));
   return redis;
+}
+
+/** What was sent, what waits for a connection, and what is to be sent again over a new one. */
+const queues = ['commandQueue', 'offlineQueue', 'prevCommandQueue'] as const;
+
+type WithQueues = Record<(typeof queues)[number], { toArray(): Waiting[] } | undefined>;
+
+interface Waiting {
+  command: { reject(error: Error): void };
+}
+
+/**
+ * Refuses all that waits in a queue whose first has waited for too long. (ioredis's own way, `commandTimeout`, is a timer
+ * for each command: a fiftieth of a sign-in.)
+ */
+function refuseWhenSilent(redis: Redis): void {
+  const first = new Map<string, { waiting: Waiting | undefined; since: number }>();
+  const look = () => {
+    const now = performance.now();
+    for (const name of queues) {
+      const all = (redis as unknown as WithQueues)[name]?.toArray() ?? [];
+      const known = first.get(name);
+      if (known?.waiting !== all[0] || !known) first.set(name, { waiting: all[0], since: now });
+      else if (now - known.since >= patience)
+        for (const { command } of all) command.reject(new Error('Redis does not answer'));
+    }
+  };
+  const timer = setInterval(look, patience / 6).unref();
+  redis.once('end', () => clearInterval(timer));
 }
 
 const credentials = ({ username, password, protocol }: URL): RedisOptions => ({

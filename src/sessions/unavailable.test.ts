@@ -78,6 +78,30 @@ it.skipIf(!inject('redisUrl'))(
   },
 );
 
+it.skipIf(!inject('redisUrl'))('trap 19: a Redis that says nothing more is told as 503, and serves again', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'cardea-redis-'));
+  const port = await freePort();
+  const server = await startRedis(port, home);
+  const { sessions, close } = await open(`redis://127.0.0.1:${port}`);
+  const tokens = sessions.adapter('AccessToken');
+  const id = randomToken();
+  await tokens.upsert(id, payload, 60);
+
+  server.kill('SIGSTOP');
+  const began = Date.now();
+  const late = wait(2_000).then(() => expect(tokens.find(id)).rejects.toMatchObject(told));
+  await expect(tokens.find(id)).rejects.toMatchObject(told);
+  expect(Date.now() - began).toBeLessThan(5_000);
+  await late;
+  expect(Date.now() - began).toBeLessThan(7_000);
+
+  server.kill('SIGCONT');
+  await expect.poll(() => tokens.find(id).catch(() => 'down'), { timeout: 10_000 }).toMatchObject({ jti: id });
+  await close();
+  await stop(server);
+  rmSync(home, { recursive: true });
+});
+
 async function startRedis(port: number, home: string): Promise<ChildProcess> {
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', home];
   const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] });
