@@ -56,12 +56,5 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
 
 /** Lets the engine read a body that was read already. */
 export function readAgain(request: IncomingMessage, body: Buffer): void {
-  Object.defineProperties(request, {
-    readable: { value: true },
-    iterator: {
-      value: async function* () {
-        yield body;
-      },
-    },
-  });
+  Object.defineProperties(request, { readable: { value: true }, iterator: { value: () => [body] } });
 }

@@ -87,7 +87,7 @@ export function createFleetingAdapter(
         heard?.note(payload);
         return { ...payload, jti: id };
       }
-      const stored = await (heard ? heard.during(() => kv.read(key)) : kv.read(key));
+      const stored = await (heard ?? kv).read(key);
       if (!stored || (stored.usedAt && kept.afterUse === 'hidden')) return undefined;
       const payload = unpack(key, stored.value);
       heard?.note(payload);

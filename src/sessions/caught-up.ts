@@ -1,5 +1,6 @@
 import { Provider } from 'oidc-provider';
 import type { Stops } from '../platform/index.ts';
+import type { KeyValue, Stored } from '../platform/kv/index.ts';
 
 /** What a token, or the code for one, hangs on. */
 export interface Origin {
@@ -15,6 +16,8 @@ export interface Origin {
 export interface CaughtUp {
   /** Reads a value; of a request of the engine's together with the newest stop. */
   get(key: string): Promise<string | undefined>;
+  /** The same of a value that may have been used. */
+  read(key: string): Promise<Stored | undefined>;
   /** Hears while something is read. */
   during<T>(read: () => Promise<T>): Promise<T>;
   /** Whether the request at hand has heard. */
@@ -26,16 +29,23 @@ export interface CaughtUp {
   origin(): Origin | undefined;
 }
 
-export function createCaughtUp(stops: Stops, get: (key: string) => Promise<string | undefined>): CaughtUp {
+export function createCaughtUp(stops: Stops, kv: KeyValue): CaughtUp {
   const requests = new WeakMap<object, { origin?: Origin }>();
   const current = () => Provider.ctx && requests.get(Provider.ctx);
-  return {
+  const caughtUp: CaughtUp = {
     async get(key) {
       const request = Provider.ctx;
-      if (!request) return get(key);
+      if (!request) return kv.get(key);
       const [value] = await stops.catchUp([key]);
       requests.set(request, {});
       return value;
+    },
+    async read(key) {
+      const request = Provider.ctx;
+      if (!request || !kv.readBy) return caughtUp.during(() => kv.read(key));
+      const stored = await kv.readBy(stops.catchUp, key);
+      requests.set(request, {});
+      return stored;
     },
     async during(read) {
       const request = Provider.ctx;
@@ -55,4 +65,5 @@ export function createCaughtUp(stops: Stops, get: (key: string) => Promise<strin
     },
     origin: () => current()?.origin,
   };
+  return caughtUp;
 }

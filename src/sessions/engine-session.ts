@@ -37,7 +37,7 @@ interface Document {
 /** What a request found, to tell afterwards what it changed. */
 interface AsRead {
   record: Pick<SessionRecord, 'authTime' | 'acr' | 'amr' | 'seenAt'>;
-  authorizations: Map<string, string>;
+  authorizations: Authorizations;
   /** What stands under the cookie's id; nothing that counts where that was replaced. */
   found?: Document | undefined;
 }
@@ -87,15 +87,18 @@ export function createSessionAdapter(deps: {
   // The engine changes the very object we gave it, so the object itself can be asked what it was.
   const asRead = new WeakMap<object, AsRead>();
 
-  const remember = (record: AsRead['record'], authorizations: Authorizations, found?: Document) => {
-    const entries = Object.entries(authorizations).map(([clientId, one]) => [clientId, JSON.stringify(one)] as const);
-    asRead.set(authorizations, { record, authorizations: new Map(entries), found });
+  /** @param given what the engine gets, a copy of what `record` has */
+  const remember = (
+    given: Authorizations,
+    record: AsRead['record'] & { authorizations: Authorizations },
+    found?: Document,
+  ) => {
+    asRead.set(given, { record, authorizations: record.authorizations, found });
   };
 
   const document = (record: SessionRecord, found?: Document): AdapterPayload => {
-    const entries = Object.entries(record.authorizations).map(([clientId, one]) => [clientId, { ...one }] as const);
-    const authorizations: Authorizations = Object.fromEntries(entries);
-    remember(record, authorizations, found);
+    const authorizations = copyOf(record.authorizations);
+    remember(authorizations, record, found);
     return {
       kind: 'Session',
       uid: record.uid,
@@ -140,7 +143,7 @@ export function createSessionAdapter(deps: {
       if (changes.removed.length === 0) await update();
       else await leave(partsLeft(before, changes.removed, signIn), update);
     } else return;
-    remember({ ...signIn, seenAt: now }, authorizations, before?.found);
+    remember(authorizations, { ...signIn, seenAt: now, authorizations: copyOf(authorizations) }, before?.found);
   };
 
   return {
@@ -206,11 +209,18 @@ const isNewSignIn = ({ record }: AsRead, payload: AdapterPayload): boolean =>
   record.acr !== payload.acr ||
   JSON.stringify(record.amr) !== JSON.stringify(payload.amr);
 
+const copyOf = (authorizations: Authorizations): Authorizations =>
+  Object.fromEntries(Object.entries(authorizations).map(([clientId, one]) => [clientId, { ...one }]));
+
+const isSame = (one: Authorization, before: Authorization | undefined): boolean =>
+  before !== undefined &&
+  (Object.keys({ ...before, ...one }) as (keyof Authorization)[]).every((name) => one[name] === before[name]);
+
 function changesSince(before: AsRead | undefined, authorizations: Authorizations): Changes {
-  const entries = Object.entries(authorizations);
+  const known = before?.authorizations ?? {};
   return {
-    set: Object.fromEntries(entries.filter(([id, one]) => before?.authorizations.get(id) !== JSON.stringify(one))),
-    removed: [...(before?.authorizations.keys() ?? [])].filter((clientId) => !(clientId in authorizations)),
+    set: Object.fromEntries(Object.entries(authorizations).filter(([id, one]) => !isSame(one, known[id]))),
+    removed: Object.keys(known).filter((clientId) => !(clientId in authorizations)),
   };
 }
 
@@ -220,6 +230,6 @@ const partsLeft = (
   { uid, accountId }: { uid: string; accountId: string },
 ): Ended[] =>
   clientIds.flatMap((clientId) => {
-    const { sid }: Authorization = JSON.parse(before.authorizations.get(clientId)!);
+    const { sid } = before.authorizations[clientId]!;
     return sid ? [{ accountId, sessionUid: uid, clientId, sid }] : [];
   });

@@ -118,7 +118,7 @@ export function createSessions(deps: {
 }): Sessions {
   const { db, redis, clock, vault, mayHold, refreshReplaySeconds = 0, stops, request = currentRequest } = deps;
   const kv = redis ? createRedisKeyValue({ redis, clock }) : createPostgresKeyValue({ db, clock });
-  const caughtUp = stops && createCaughtUp(stops, kv.get);
+  const caughtUp = stops && createCaughtUp(stops, kv);
   const grants = createGrants({ db, clock, mayHold, stops, caughtUp });
   const refreshTokens = createRefreshTokens({ db, clock, refreshReplaySeconds, caughtUp });
   const registry = createRegistry({ db, clock, mayHold, stops });

@@ -31,18 +31,19 @@ export function contentSecurityPolicy(nonce: string, options: { https: boolean; 
  */
 export function securityHeaders(options: { https: boolean; widgets?: readonly string[] }): Middleware {
   const policy = contentSecurityPolicy('\0', options).split('\0');
-  const fixed = {
+  const fixed = Object.entries({
     ...everywhere(options),
     'cross-origin-opener-policy': 'same-origin-allow-popups',
     'cross-origin-resource-policy': 'same-origin',
     'permissions-policy': 'camera=(), geolocation=(), microphone=(), payment=(), publickey-credentials-get=(self)',
     'referrer-policy': 'no-referrer',
     'x-frame-options': 'DENY',
-  };
+  });
   return async (ctx, next) => {
     const nonce = randomUUID();
     (ctx as AppContext).state.nonce = nonce;
-    ctx.set({ 'content-security-policy': policy.join(nonce), ...fixed });
+    ctx.res.setHeader('content-security-policy', policy.join(nonce));
+    for (const [name, value] of fixed) ctx.res.setHeader(name, value);
     await next();
   };
 }

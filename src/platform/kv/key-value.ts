@@ -16,6 +16,11 @@ export interface KeyValue {
   get(key: string): Promise<string | undefined>;
   /** As `get`, with whether the value was used. */
   read(key: string): Promise<Stored | undefined>;
+  /**
+   * The same by way of somebody who reads values along with something else; where whether it was used is a value as well.
+   * @param values reads them by their keys
+   */
+  readBy?(values: (keys: string[]) => Promise<(string | undefined)[]>, key: string): Promise<Stored | undefined>;
   /** Marks a live value as used and keeps it. @returns true for the first caller, false for all others */
   use(key: string): Promise<boolean>;
   /** Reads and removes: of many at once exactly one gets the value. */

@@ -21,7 +21,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
 return 1`;
 
 type WithScripts = Redis & {
-  cardeaUse(value: string, mark: string, at: number): Promise<number>;
+  cardeaUse(value: string, mark: string, marked: string): Promise<number>;
   cardeaAdd(value: string, text: string, now: number, ttl: number): Promise<number>;
 };
 
@@ -37,7 +37,9 @@ export function createRedisKeyValue({ redis, clock }: { redis: RedisConnection; 
   client.defineCommand('cardeaUse', { numberOfKeys: 2, lua: useScript });
   client.defineCommand('cardeaAdd', { numberOfKeys: 1, lua: addScript });
 
-  const markKey = (key: string) => `cardea:{${key}}:used`;
+  // A value of its own in the same slot: what stands between the first braces names it.
+  const markOf = (key: string) => `${key}}:used{`;
+  const markedAt = () => `${Number.MAX_SAFE_INTEGER} ${Math.floor(now() / 1000)}`;
   const now = () => clock.now().getTime();
   const milliseconds = (seconds: number) => Math.ceil(seconds * 1000);
   const wrap = (value: string, seconds: number) => `${now() + milliseconds(seconds)} ${value}`;
@@ -53,12 +55,12 @@ export function createRedisKeyValue({ redis, clock }: { redis: RedisConnection; 
       return (await reach(client.cardeaAdd(valueKey(key), wrap(value, seconds), now(), ttl))) === 1;
     },
     get: async (key) => unwrap(await reach(client.get(valueKey(key)))),
-    async read(key) {
-      const [stored, mark] = await reach(client.mget(valueKey(key), markKey(key)));
-      const value = unwrap(stored);
-      return value === undefined ? undefined : { value, usedAt: mark ? Number(mark) : undefined };
+    async readBy(values, key) {
+      const [value, usedAt] = await values([key, markOf(key)]);
+      return value === undefined ? undefined : { value, usedAt: usedAt === undefined ? undefined : Number(usedAt) };
     },
-    use: async (key) => (await reach(client.cardeaUse(valueKey(key), markKey(key), Math.floor(now() / 1000)))) === 1,
+    read: (key) => store.readBy!(async (keys) => (await reach(client.mget(keys.map(valueKey)))).map(unwrap), key),
+    use: async (key) => (await reach(client.cardeaUse(valueKey(key), valueKey(markOf(key)), markedAt()))) === 1,
     take: async (key) => unwrap(await reach(client.getdel(valueKey(key)))),
     async remove(key) {
       await reach(client.del(valueKey(key)));
