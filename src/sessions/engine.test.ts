@@ -61,6 +61,7 @@ describe('the artifact store under the engine', () => {
   let sessions: Sessions;
   let accountId: string;
   let down: boolean;
+  let stopped: boolean;
 
   beforeAll(async () => {
     const database = await freshDatabase();
@@ -76,6 +77,7 @@ describe('the artifact store under the engine', () => {
   beforeEach(async () => {
     accountId = newId();
     down = false;
+    stopped = false;
     // The same database, and a switch that makes it unreachable.
     const unreliable: Db = {
       ...db,
@@ -88,7 +90,7 @@ describe('the artifact store under the engine', () => {
       db: unreliable,
       clock: systemClock,
       vault: createVault('a secret for tests'),
-      mayHold: async () => true,
+      mayHold: async () => !stopped,
       refreshReplaySeconds: 10,
     });
     server = createServer().listen(0, '127.0.0.1');
@@ -275,6 +277,13 @@ describe('the artifact store under the engine', () => {
     expect(response.headers.get('location')).toMatch(/^\/login\//);
   });
 
+  it('trap 5: of somebody who is stopped in the middle of a sign-in the application hears in the words of a sign-in', async () => {
+    const { browser } = await signIn();
+    stopped = true;
+    const response = await browser.go(authorize('app-1', { prompt: 'none' }));
+    expect(new URL(response.headers.get('location')!).searchParams.get('error')).toBe('access_denied');
+  });
+
   it('trap 22: a request under way with the id before the rotation stays signed in', async () => {
     const { browser } = await signIn();
     const before = new Map(browser.cookies);
@@ -324,6 +333,7 @@ describe('the artifact store under the engine', () => {
     expect((await post('/token/introspection', 'app-0', { token: access_token! })).status).toBe(503);
     expect((await browser.go(authorize('app-0'))).headers.get('location') ?? '').not.toContain('login');
     down = false;
+    stopped = false;
     expect((await refresh(refresh_token!)).status).toBe(200);
   });
 });

@@ -35,6 +35,11 @@ const reasonByRoute: Record<string, string> = {
   end_session_confirm: 'signed_out',
 };
 
+/** Here nobody presents a grant, so that none can be invalid (RFC 6749, section 4.1.2.1). */
+const signInRoutes = new Set(['authorization', 'resume', 'code_verification', 'device_resume']);
+const refusal = (why: string): Error =>
+  signInRoutes.has(Provider.ctx?.oidc?.route ?? '') ? new errors.AccessDenied(why) : new errors.InvalidGrant(why);
+
 /**
  * Grants, always in PostgreSQL. A grant is the switch: what hangs on it is dead once `ended_at` is
  * set, in one row, whatever else is stored where. The ended row stays a while, so that no late write revives it.
@@ -84,14 +89,14 @@ export function createGrants(deps: {
   });
 
   const grantAdapter: Adapter = {
-    /** @throws InvalidGrant when the account may hold nothing, or the grant has ended meanwhile */
+    /** @throws InvalidGrant, at a sign-in AccessDenied, when the account may hold nothing or the grant has ended meanwhile */
     async upsert(id, payload, expiresIn) {
       const { jti, ...kept } = payload;
       const now = clock.now();
       caughtUp?.forget();
       await db.transact(async () => {
         // Locks the account against being stopped until we commit: no grant is born after a stop.
-        if (!(await mayHold(payload.accountId!))) throw new errors.InvalidGrant('the account may hold no grant');
+        if (!(await mayHold(payload.accountId!))) throw refusal('the account may hold no grant');
         const expiresAt = secondsAfter(now, expiresIn!);
         const fresh = await db.query(
           `insert into authorization_grant (id, account_id, client_id, payload, created_at, expires_at)
@@ -105,7 +110,7 @@ export function createGrants(deps: {
              where id = $1 and ended_at is null and account_id = $2 and client_id = $3 for no key update`,
           [id, payload.accountId, payload.clientId],
         );
-        if (!known) throw new errors.InvalidGrant('the grant has ended');
+        if (!known) throw refusal('the grant has ended');
         stops?.mark(`grant:${id}`);
         await db.query(
           `update authorization_grant set payload = $2, expires_at = greatest(expires_at, $3) where id = $1`,
