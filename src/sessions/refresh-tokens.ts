@@ -70,10 +70,7 @@ export function createRefreshTokens(deps: {
       `with asked as (
          select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) as a (hash, grant_id, payload, expires_at)),
        longer as (
-         update authorization_grant g set expires_at = a.until
-           from (select grant_id, max(expires_at) as until from asked group by grant_id) a
-           where g.id = a.grant_id and g.ended_at is null and g.expires_at < a.until and g.id in (
-             select id from authorization_grant where id = any($2::text[]) order by id for no key update skip locked))
+         ${lengthenGrants('asked')})
        insert into refresh_token (hash, grant_id, payload, expires_at)
        select a.hash, g.id, a.payload::json, a.expires_at from asked a join authorization_grant g on g.id = a.grant_id
          where g.ended_at is null or g.ended_reason = 'replayed'
@@ -160,11 +157,7 @@ export function createRefreshTokens(deps: {
            where t.hash = h.hash and a.used = h.hash and t.consumed_at is null and g.id = t.grant_id and g.ended_at is null
            returning t.grant_id, a.hash, a.payload, a.expires_at),
        longer as (
-         update authorization_grant g set expires_at = u.until
-           from (select grant_id, max(expires_at) as until from used group by grant_id) u
-           where g.id = u.grant_id and g.ended_at is null and g.expires_at < u.until and g.id in (
-             select id from authorization_grant where id in (select grant_id from used)
-             order by id for no key update skip locked))
+         ${lengthenGrants('used')})
        insert into refresh_token (hash, grant_id, payload, expires_at)
          select hash, grant_id, payload::json, expires_at from used returning hash`,
       [
@@ -203,6 +196,15 @@ export function createRefreshTokens(deps: {
     },
   };
 }
+
+/** Makes grants live as long as the tokens in `tokens`; the others, which are most, are not even locked. */
+const lengthenGrants = (tokens: 'asked' | 'used'): string =>
+  `update authorization_grant g set expires_at = short.until from (
+     select own.id, t.until from (select grant_id, max(expires_at) as until from ${tokens} group by grant_id) t
+       join authorization_grant own on own.id = t.grant_id
+       where own.ended_at is null and own.expires_at < t.until
+       order by own.id for no key update of own skip locked) short
+   where g.id = short.id`;
 
 /** Written together, unless that fails of one of them: then each by itself, so that no other fails with it. */
 function sharing<Asked>(write: (all: readonly Asked[]) => Promise<boolean[]>): (one: Asked) => Promise<boolean> {
