@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Log, Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
-import { isPlain, readAgain, readBody } from './request.ts';
+import { inOriginForm, isPlain, readAgain, readBody } from './request.ts';
 
 /** How one endpoint is answered here. */
 export interface ShortWay {
@@ -76,6 +76,7 @@ export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine
   };
 
   return (request, response) => {
+    inOriginForm(request, host);
     const way = byPath.get(`${request.method} ${request.url}`);
     if (!way || !isPlain(request, host, isTrusted) || !way.takes(request)) return engine(request, response);
     serve(way, request, response).catch((error: unknown) => {

@@ -36,6 +36,16 @@ export function isPlain(
 const showsCertificate = ({ socket }: IncomingMessage): boolean =>
   socket instanceof TLSSocket && socket.getPeerCertificate().raw !== undefined;
 
+/**
+ * Takes a target in absolute form for what it is in origin form (RFC 9112, section 3.2.2), if it names this host. One that
+ * names another is left for whoever refuses it.
+ */
+export function inOriginForm(request: IncomingMessage, host: string): void {
+  if (request.url?.startsWith('/')) return;
+  const target = URL.parse(request.url ?? '');
+  if (target?.host === host) request.url = `${target.pathname}${target.search}`;
+}
+
 /** Whether a form comes with it, of a length that was announced. */
 export function isForm({ headers }: IncomingMessage): boolean {
   const length = Number(headers['content-length']);

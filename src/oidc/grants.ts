@@ -88,6 +88,7 @@ export function createLoadExistingGrant(
     const part = await sessions.authorize(session!.uid, client!.clientId, { sid, grantId: grant.jti });
     if (!part?.grantId) return grant;
     session!.sidFor(client!.clientId, part.sid ?? sid);
+    if (part.persistsLogout) session!.authorizationFor(client!.clientId).persistsLogout = true;
     if (part.grantId === grant.jti) return grant;
     const first = await provider.Grant.find(part.grantId);
     if (!first) return grant;

@@ -190,8 +190,7 @@ export function createOidc(ports: OidcPorts): Oidc {
   /** What the engine says of itself, which is the same for all who ask while nothing is configured anew. */
   const discovery: Middleware = async (ctx, next) => {
     if (!ctx.path.startsWith('/.well-known/o')) return next();
-    // Pages of other origins are told more.
-    const { documents } = ctx.get('origin') ? { documents: new Map() } : engine;
+    const { documents } = engine;
     if (!documents.has(ctx.path)) {
       await next();
       if (ctx.status !== 200) return;
@@ -199,7 +198,8 @@ export function createOidc(ports: OidcPorts): Oidc {
       documents.set(ctx.path, { body, etag: sha256(body) });
     }
     const { body, etag } = documents.get(ctx.path)!;
-    ctx.set('cache-control', 'public, max-age=300');
+    ctx.vary('Origin');
+    ctx.set({ 'access-control-allow-origin': ctx.get('origin') || '*', 'cache-control': 'public, max-age=300' });
     ctx.status = 200;
     ctx.body = body;
     ctx.type = 'application/json';

@@ -51,19 +51,18 @@ interface Waiting {
 }
 
 /**
- * Refuses all that waits in a queue whose first has waited for too long. (ioredis's own way, `commandTimeout`, is a timer
- * for each command: a fiftieth of a sign-in.)
+ * Refuses each command that has waited for too long, however often it was sent. (ioredis's own way, `commandTimeout`, is a
+ * timer for each command: a fiftieth of a sign-in.)
  */
 function refuseWhenSilent(redis: Redis): void {
-  const first = new Map<string, { waiting: Waiting | undefined; since: number }>();
+  const since = new WeakMap<object, number>();
   const look = () => {
     const now = performance.now();
-    for (const name of queues) {
-      const all = (redis as unknown as WithQueues)[name]?.toArray() ?? [];
-      const known = first.get(name);
-      if (known?.waiting !== all[0] || !known) first.set(name, { waiting: all[0], since: now });
-      else if (now - known.since >= patience)
-        for (const { command } of all) command.reject(new Error('Redis does not answer'));
+    const waiting = queues.flatMap((name) => (redis as unknown as WithQueues)[name]?.toArray() ?? []);
+    for (const { command } of waiting) {
+      const at = since.get(command);
+      if (at === undefined) since.set(command, now);
+      else if (now - at >= patience) command.reject(new Error('Redis does not answer'));
     }
   };
   const timer = setInterval(look, patience / 6).unref();

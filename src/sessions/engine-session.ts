@@ -13,14 +13,21 @@ import {
   type SessionRecord,
 } from './registry.ts';
 
-/** How long a rotated session id still leads to its session, for the requests that were under way with it. */
-const aliasSeconds = 30;
+/**
+ * How long a rotated session id still leads to its session: for the requests that were under way with it, and for the browser
+ * that took it back from the slowest of their answers.
+ */
+const aliasSeconds = 600;
 /** How stale "last seen" and the expiry may be, in the registry and under the cookie's id, so that not each request writes. */
 const touchSeconds = 60;
 
 /** What is kept under the id of a cookie. */
 interface Kept extends AdapterPayload {
-  /** When the registry's row was written last, in milliseconds. */
+  /**
+   * When the registry's row was written last, in milliseconds, if this was written along with it. Two who write at once may
+   * leave one that is not the row's: whoever remembers that row may then lack a part of it for half a minute, which is
+   * asked for again (`authorize`), and nothing of what was stopped.
+   */
   seen?: number | undefined;
   /** Under an id that another took the place of. */
   replaced?: true;
@@ -32,6 +39,7 @@ interface Document {
   /** As JSON: the engine changes what it is given. */
   value: string;
   exp: number;
+  seen: number | undefined;
 }
 
 /** What a request found, to tell afterwards what it changed. */
@@ -68,7 +76,7 @@ export function currentRequest(): RequestFacts {
  *
  * ```
  *   cookie id ──▶ document {uid, state}  ──▶ registry row (uid): living? account, auth time, authorizations
- *   old id ─(30 s)─▶ the same uid              ▲ findByUid, for tokens bound to a session, asks only here
+ *   old id ─(10 min)─▶ the same uid            ▲ findByUid, for tokens bound to a session, asks only here
  * ```
  */
 export function createSessionAdapter(deps: {
@@ -119,8 +127,8 @@ export function createSessionAdapter(deps: {
     return known && known.expiresAt > clock.now() && serves(known) ? known : registry.standing.fresh(uid);
   };
 
-  /** @returns without a word to the registry when nothing changed that is worth a write */
-  const register = async (payload: AdapterPayload, expiresIn: number) => {
+  /** @returns when the row was written; nothing when there was nothing to write */
+  const register = async (payload: AdapterPayload, expiresIn: number): Promise<Date | undefined> => {
     const authorizations = (payload.authorizations ?? {}) as Authorizations;
     const now = clock.now();
     const expiresAt = secondsAfter(now, expiresIn);
@@ -142,21 +150,22 @@ export function createSessionAdapter(deps: {
       const update = () => registry.update(signIn.uid, expiresAt, changes, now);
       if (changes.removed.length === 0) await update();
       else await leave(partsLeft(before, changes.removed, signIn), update);
-    } else return;
+    } else return undefined;
     remember(authorizations, { ...signIn, seenAt: now, authorizations: copyOf(authorizations) }, before?.found);
+    return now;
   };
 
   return {
     async upsert(id, payload, expiresIn) {
       // The registry first: it may refuse.
-      if (payload.accountId) await register(payload, expiresIn!);
+      const written = payload.accountId ? await register(payload, expiresIn!) : undefined;
       const { jti, authorizations, ...rest } = payload;
       const before = authorizations && asRead.get(authorizations);
-      const kept: Kept = { ...rest, seen: before?.record.seenAt.getTime() };
-      if (before?.found?.id === id && isAsGood(before.found, kept)) return;
+      if (!written && before?.found?.id === id && isAsGood(before.found, rest)) return;
+      const kept: Kept = { ...rest, seen: written?.getTime() };
       const value = JSON.stringify(kept);
       await kv.put(keyOf(id), value, expiresIn! + graceSeconds);
-      if (before) before.found = { id, value, exp: kept.exp! };
+      if (before) before.found = { id, value, exp: kept.exp!, seen: kept.seen };
     },
     async find(id) {
       const value = await (caughtUp ?? kv).get(keyOf(id));
@@ -166,7 +175,7 @@ export function createSessionAdapter(deps: {
       if (!kept.accountId) return { ...rest, jti: id };
       const record = await find(kept.uid!, ({ seenAt }) => seenAt.getTime() === seen);
       if (record?.accountId !== kept.accountId) return undefined;
-      const found = replaced ? undefined : { id, value, exp: kept.exp! };
+      const found = replaced ? undefined : { id, value, exp: kept.exp!, seen };
       return { ...rest, ...document(record, found), exp: kept.exp, jti: id };
     },
     async findByUid(uid) {
@@ -201,8 +210,8 @@ export function createSessionAdapter(deps: {
 const epoch = (date: Date): number => Math.floor(date.getTime() / 1000);
 
 /** Whether what stands says what is to be written, and for about as long. */
-const isAsGood = ({ value, exp }: Document, wanted: Kept): boolean =>
-  wanted.exp! - exp < touchSeconds && JSON.stringify({ ...wanted, exp }) === value;
+const isAsGood = ({ value, exp, seen }: Document, wanted: AdapterPayload): boolean =>
+  wanted.exp! - exp < touchSeconds && JSON.stringify({ ...wanted, exp, seen }) === value;
 
 const isNewSignIn = ({ record }: AsRead, payload: AdapterPayload): boolean =>
   epoch(record.authTime) !== payload.loginTs ||

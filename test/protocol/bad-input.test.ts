@@ -191,6 +191,33 @@ describe('the rest', () => {
     expect(await forwarded.text()).not.toContain('evil.example');
   });
 
+  it('refuses a target that names another host, and tells nobody of it afterwards', async () => {
+    const { host } = new URL(cardea.issuer);
+    const path = '/.well-known/openid-configuration';
+    for (const target of [`http://evil.example${path}`, `//evil.example${path}`, `https://evil.example:443${path}`]) {
+      const refused = await asHost(target, host);
+      expect([400, 404]).toContain(refused.status);
+      expect(refused.body).not.toContain('//evil.example');
+    }
+    const own = await asHost(`${cardea.issuer}${path}`, host);
+    const plain = await asHost(path, host);
+    expect(own.status).toBe(200);
+    expect(own.body).toBe(plain.body);
+    expect(plain.body).not.toContain('evil.example');
+  });
+
+  it('tells pages of any origin where everything is, also when it was asked before', async () => {
+    const url = `${cardea.issuer}/.well-known/openid-configuration`;
+    const [first, again] = [await fetch(url), await fetch(url)];
+    const page = await fetch(url, { headers: { origin: 'https://app.example' } });
+    for (const { headers } of [first, again]) expect(headers.get('access-control-allow-origin')).toBe('*');
+    expect(page.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    for (const { headers } of [first, again, page]) expect(headers.get('vary')).toMatch(/Origin/i);
+    expect(await again.text()).toBe(await page.text());
+    const etag = again.headers.get('etag')!;
+    expect((await fetch(url, { headers: { 'if-none-match': etag, 'cache-control': 'max-age=0' } })).status).toBe(304);
+  });
+
   it('throws nothing at forged cookies', async () => {
     const names = ['session', 'session.sig', 'signin', 'signin.sig', 'resume', 'browser', 'device', 'lang'];
     for (const value of ['x', '%00', '../../x', '"', 'ey.J.x', 'a'.repeat(3000), '%F0%9F%A6%8A']) {

@@ -11,13 +11,15 @@ export function publicProtocol(koa: Koa, issuer: string): void {
 }
 
 /**
- * Refuses a Host that is not the issuer's before anything builds a URL from it: discovery, redirects and letters
- * would otherwise point where an attacker likes. Health checks come by address and are asked before this.
+ * Refuses a Host that is not the issuer's, and a target that names another, before anything builds a URL from it:
+ * discovery, redirects and letters would otherwise point where an attacker likes. Health checks come by address and are
+ * asked before this.
  */
 export function onlyHost(issuer: string): Middleware {
   const expected = new URL(issuer).host;
   return async (ctx, next) => {
-    if (ctx.host !== expected) throw new Refusal('request.host', { kind: 'invalid' });
+    if (ctx.host !== expected || !ctx.originalUrl.startsWith('/'))
+      throw new Refusal('request.host', { kind: 'invalid' });
     await next();
   };
 }

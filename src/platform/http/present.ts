@@ -72,7 +72,8 @@ export function createPresenter({ views, csrf, https }: { views: Views; csrf: Cs
       theme: theme === 'light' || theme === 'dark' ? theme : undefined,
       // A cookie may hold anything, and a name that Intl does not know would throw where a date is shown.
       timeZone: timeZone && isTimeZone(timeZone) ? timeZone : undefined,
-      url: ctx.method === 'GET' ? ctx.url : ctx.path,
+      // A path that begins with two slashes would name another host in a link.
+      url: (ctx.method === 'GET' ? ctx.url : ctx.path).replace(/^\/+/, '/'),
     });
   };
 
