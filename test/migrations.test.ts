@@ -105,7 +105,8 @@ describe('the real entry point', () => {
     const url = await database(release.sql);
     // The fixture does not grow old.
     await onDatabase(url, async (client) => {
-      await client.query(`update authorization_grant set expires_at = now() + interval '1 day'`);
+      for (const table of ['authorization_grant', 'session'])
+        await client.query(`update ${table} set expires_at = now() + interval '1 day'`);
       await client.query(
         `update refresh_token set expires_at = now() + interval '1 day', payload = jsonb_set(payload::jsonb, '{exp}',
            to_jsonb(extract(epoch from now())::int + 86400))`,
