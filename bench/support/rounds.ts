@@ -30,8 +30,8 @@ export async function compare(
   { rounds, seconds }: Pace,
 ): Promise<Figure[]> {
   const runs = targets.map(() => [] as (Measured & { processor?: number })[]);
-  // Compilers and caches warm up in a round that does not count.
-  for (const target of targets) await run(target, await prepare(target, 0), Math.min(seconds, 2) / 2);
+  // Compilers and caches warm up in a round that does not count: what is measured is a process in service.
+  for (const target of targets) await run(target, await prepare(target, 0), seconds);
   for (let round = 1; round <= rounds; round++) {
     const order = targets.map((_, index) => (round % 2 ? index : targets.length - 1 - index));
     for (const index of order) {

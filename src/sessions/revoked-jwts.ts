@@ -8,10 +8,10 @@ export function createRevokedJwts({ db, clock, stops }: { db: Db; clock: Clock; 
     topic: 'jwt',
     maxAge: 30_000,
     most: 50_000,
-    async load(hash) {
+    async load(jti) {
       const rows = await db.query(
         `select 1 from revoked_jwt where hash = $1 and expires_at > $2`,
-        [hash, clock.now()],
+        [sha256(jti), clock.now()],
         'revoked-jwt-find',
       );
       return rows.length === 1;
@@ -25,8 +25,8 @@ export function createRevokedJwts({ db, clock, stops }: { db: Db; clock: Clock; 
           sha256(jti),
           expiresAt,
         ]);
-        stops?.mark(`jwt:${sha256(jti)}`);
+        stops?.mark(`jwt:${jti}`);
       }),
-    isRevoked: async (jti: string): Promise<boolean> => (await known.fresh(sha256(jti))) ?? false,
+    isRevoked: async (jti: string): Promise<boolean> => (await known.fresh(jti)) ?? false,
   };
 }

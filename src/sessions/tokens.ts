@@ -1,5 +1,5 @@
 import type { AdapterPayload } from 'oidc-provider';
-import { type Clock, type Stops, sha256 } from '../platform/index.ts';
+import type { Clock, Stops } from '../platform/index.ts';
 import { accessTokenKey } from './artifacts.ts';
 import type { createGrants, GrantFacts } from './grants.ts';
 import type { createRefreshTokens } from './refresh-tokens.ts';
@@ -63,6 +63,6 @@ export function createTokens(deps: {
         session?.accountId === accountId && session.authorizations[clientId]?.grantId === grantId;
       return fits(ifLive(await registry.standing.get(uid))) || fits(ifLive(await registry.standing.fresh(uid)));
     },
-    isJwtRevoked: async (jti) => (await revokedJwts.known.get(sha256(jti))) ?? false,
+    isJwtRevoked: async (jti) => (await revokedJwts.known.get(jti)) ?? false,
   };
 }
