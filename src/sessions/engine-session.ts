@@ -44,8 +44,7 @@ interface Document {
 
 /** What a request found, to tell afterwards what it changed. */
 interface AsRead {
-  record: Pick<SessionRecord, 'authTime' | 'acr' | 'amr' | 'seenAt'>;
-  authorizations: Authorizations;
+  record: Pick<SessionRecord, 'authTime' | 'acr' | 'amr' | 'seenAt' | 'authorizations'>;
   /** What stands under the cookie's id; nothing that counts where that was replaced. */
   found?: Document | undefined;
 }
@@ -95,18 +94,9 @@ export function createSessionAdapter(deps: {
   // The engine changes the very object we gave it, so the object itself can be asked what it was.
   const asRead = new WeakMap<object, AsRead>();
 
-  /** @param given what the engine gets, a copy of what `record` has */
-  const remember = (
-    given: Authorizations,
-    record: AsRead['record'] & { authorizations: Authorizations },
-    found?: Document,
-  ) => {
-    asRead.set(given, { record, authorizations: record.authorizations, found });
-  };
-
   const document = (record: SessionRecord, found?: Document): AdapterPayload => {
     const authorizations = copyOf(record.authorizations);
-    remember(authorizations, record, found);
+    asRead.set(authorizations, { record, found });
     return {
       kind: 'Session',
       uid: record.uid,
@@ -151,7 +141,8 @@ export function createSessionAdapter(deps: {
       if (changes.removed.length === 0) await update();
       else await leave(partsLeft(before, changes.removed, signIn), update);
     } else return undefined;
-    remember(authorizations, { ...signIn, seenAt: now, authorizations: copyOf(authorizations) }, before?.found);
+    const record = { ...signIn, seenAt: now, authorizations: copyOf(authorizations) };
+    asRead.set(authorizations, { record, found: before?.found });
     return now;
   };
 
@@ -226,7 +217,7 @@ const isSame = (one: Authorization, before: Authorization | undefined): boolean 
   (Object.keys({ ...before, ...one }) as (keyof Authorization)[]).every((name) => one[name] === before[name]);
 
 function changesSince(before: AsRead | undefined, authorizations: Authorizations): Changes {
-  const known = before?.authorizations ?? {};
+  const known = before?.record.authorizations ?? {};
   return {
     set: Object.fromEntries(Object.entries(authorizations).filter(([id, one]) => !isSame(one, known[id]))),
     removed: Object.keys(known).filter((clientId) => !(clientId in authorizations)),
@@ -239,6 +230,6 @@ const partsLeft = (
   { uid, accountId }: { uid: string; accountId: string },
 ): Ended[] =>
   clientIds.flatMap((clientId) => {
-    const { sid } = before.authorizations[clientId]!;
+    const { sid } = before.record.authorizations[clientId]!;
     return sid ? [{ accountId, sessionUid: uid, clientId, sid }] : [];
   });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { errors } from 'oidc-provider';
-import { expect, inject, it } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import { freshDatabase } from '../../test/support/database.ts';
 import { createDb } from '../platform/db/index.ts';
 import { connectRedis, createVault, newId, randomToken, silentLog, systemClock } from '../platform/index.ts';
@@ -53,9 +53,8 @@ it('trap 19: a database out of reach is told as 503, for every model and every o
 it.skipIf(!inject('redisUrl'))(
   'trap 19: a Redis that dies is told as 503 within seconds, and serves again once it is back',
   async () => {
-    const home = mkdtempSync(join(tmpdir(), 'cardea-redis-'));
     const port = await freePort();
-    let server = await startRedis(port, home);
+    let server = await startRedis(port);
     const { sessions, close } = await open(`redis://127.0.0.1:${port}`);
     const tokens = sessions.adapter('AccessToken');
     const id = randomToken();
@@ -68,20 +67,17 @@ it.skipIf(!inject('redisUrl'))(
     await expect(sessions.adapter('AuthorizationCode').consume(id)).rejects.toMatchObject(told);
     expect(Date.now() - began).toBeLessThan(10_000);
 
-    server = await startRedis(port, home);
+    server = await startRedis(port);
     await expect.poll(() => tokens.find(id).catch(() => 'down'), { timeout: 10_000 }).toBeUndefined();
     await tokens.upsert(id, payload, 60);
     expect(await tokens.find(id)).toMatchObject({ jti: id });
     await close();
-    await stop(server);
-    rmSync(home, { recursive: true });
   },
 );
 
 it.skipIf(!inject('redisUrl'))('trap 19: a Redis that says nothing more is told as 503, and serves again', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'cardea-redis-'));
   const port = await freePort();
-  const server = await startRedis(port, home);
+  const server = await startRedis(port);
   const { sessions, close } = await open(`redis://127.0.0.1:${port}`);
   const tokens = sessions.adapter('AccessToken');
   const id = randomToken();
@@ -98,8 +94,6 @@ it.skipIf(!inject('redisUrl'))('trap 19: a Redis that says nothing more is told 
   server.kill('SIGCONT');
   await expect.poll(() => tokens.find(id).catch(() => 'down'), { timeout: 10_000 }).toMatchObject({ jti: id });
   await close();
-  await stop(server);
-  rmSync(home, { recursive: true });
 });
 
 it('trap 19: a Redis that takes no writes is told as 503, and holds up nobody who reads', async () => {
@@ -130,15 +124,22 @@ it('trap 19: a Redis that takes no writes is told as 503, and holds up nobody wh
   wire.close();
 });
 
-async function startRedis(port: number, home: string): Promise<ChildProcess> {
+/** Gone with the test, however that ends. */
+async function startRedis(port: number): Promise<ChildProcess> {
+  const home = mkdtempSync(join(tmpdir(), 'cardea-redis-'));
   const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', home];
   const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] });
+  onTestFinished(async () => {
+    await stop(server);
+    rmSync(home, { recursive: true });
+  });
   for await (const text of server.stdout!) if (String(text).includes('Ready to accept')) break;
   await wait(10);
   return server;
 }
 
 async function stop(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = once(server, 'exit');
   server.kill('SIGKILL');
   await ended;
