@@ -115,9 +115,10 @@ export async function openPlace() {
     return startWith({ ...env, CARDEA_BOOTSTRAP: '' }, options);
   }
 
-  async function startOther(kind: 'reference' | 'ceiling'): Promise<Target> {
+  async function startOther(kind: 'reference' | 'ceiling', ...more: string[]): Promise<Target> {
     const port = await freePort();
-    const running = start(process.execPath, [`bench/support/${kind}.ts`, String(port)], { NODE_ENV: 'production' });
+    const script = [`bench/support/${kind}.ts`, String(port), ...more];
+    const running = start(process.execPath, script, { NODE_ENV: 'production' });
     return target({ name: kind, kind, port, running, path: '/.well-known/openid-configuration' });
   }
 
@@ -145,6 +146,8 @@ export async function openPlace() {
     cardeaAgain: startAgain,
     otherReference: () => startOther('reference'),
     reference: () => once('reference', () => startOther('reference')),
+    /** One that asks for passwords. */
+    passwordReference: () => once('passwords', () => startOther('reference', 'passwords')),
     ceiling: () => once('ceiling', () => startOther('ceiling')),
     /** For what has to be measured from outside: statements straight to a database. */
     sql: admin,

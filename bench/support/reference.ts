@@ -1,13 +1,22 @@
 /**
  * The reference: the plain protocol engine with its own memory store, one process, signing as Cardea does (ES256) and
  * issuing the same formats. Whoever comes is who `login_hint` says, and consent is given. Started as a process of its
- * own: node bench/support/reference.ts <port>
+ * own: node bench/support/reference.ts <port> [passwords]
+ *
+ * With `passwords` they are asked for one on a page of one line, and it is looked at as Cardea does. That is all: nothing is
+ * counted, noted or told, and who they are is not asked.
  */
 import { generateKeyPairSync } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { Provider } from 'oidc-provider';
-import { clients, issuer, people, resources } from './seeds.ts';
+import { createHashing } from '../../src/credentials/passwords/hashing.ts';
+import { defaultCost } from '../../src/credentials/passwords/passwords.ts';
+import { clients, issuer, password, people, resources } from './seeds.ts';
+
+const [, , port, asks] = process.argv;
+const page = asks ? '/password' : '';
 
 // Its default adapter forgets the oldest of some 1,000 entries, among them grants in use: room for 100,000 keeps them.
 const engine = `${dirname(fileURLToPath(import.meta.resolve('oidc-provider')))}`;
@@ -30,7 +39,7 @@ const provider = new Provider(issuer, {
   scopes: ['openid', 'offline_access'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   responseTypes: ['code'],
-  interactions: { url: (_ctx, interaction) => `/signin/${interaction.uid}` },
+  interactions: { url: (_ctx, interaction) => `/signin/${interaction.uid}${page}` },
   issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
   rotateRefreshToken: true,
   findAccount: (_ctx, accountId) => {
@@ -73,10 +82,20 @@ const provider = new Provider(issuer, {
 });
 provider.proxy = true;
 
+const hashing = createHashing();
+// One for all of them, who have the same password.
+const known = asks && (await hashing.hash(password, defaultCost));
+const form = '<form method="post"><input name="password" type="password"><button>Sign in</button></form>';
+
 const answer = provider.callback();
 const { createServer } = await import('node:http');
 createServer(async (req, res) => {
   if (!req.url!.startsWith('/signin/')) return answer(req, res);
   const { params } = await provider.interactionDetails(req, res);
+  if (known) {
+    if (req.method === 'GET') return res.setHeader('content-type', 'text/html').end(form);
+    const typed = new URLSearchParams(await text(req)).get('password') ?? '';
+    if (!(await hashing.verify(known, typed))) return res.writeHead(422).end(form);
+  }
   await provider.interactionFinished(req, res, { login: { accountId: String(params.login_hint) } });
-}).listen(Number(process.argv[2]), '127.0.0.1');
+}).listen(Number(port), '127.0.0.1');

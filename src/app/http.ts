@@ -27,7 +27,7 @@ import {
 } from '../platform/http/index.ts';
 import { createRate } from '../platform/index.ts';
 import type { Telemetry } from '../platform/telemetry/index.ts';
-import { signOutThere } from '../signin/index.ts';
+import { signOutThere, straightIn } from '../signin/index.ts';
 import type { Domain } from './domain.ts';
 import type { Doors } from './doors.ts';
 import type { Ground } from './ground.ts';
@@ -60,7 +60,7 @@ export function createHandler(
   koa.use(securityHeaders({ https, widgets: widgetHosts(settings.captcha.provider) }));
   koa.use(errorBoundary(screens.fault));
   const limited = limitPages(createRate({ limits, budget: domain.credentials.budgets.pageRequests }));
-  koa.use(forRequests(authorizationRequests, compose([onlyHost(issuer), limited, oidc.authorization])));
+  koa.use(forRequests(authorizationRequests, compose([onlyHost(issuer), limited, straightIn, oidc.authorization])));
   koa.use(api.boundary);
   koa.use(views.assets.middleware);
   koa.use(onlyHost(issuer));

@@ -15,10 +15,13 @@ export interface Attempt {
   device?: string | undefined;
 }
 
-/** A point taken from a budget, to be given back or to cost. */
-interface Taken {
+interface Lane {
   budget: Budget;
   key: string;
+}
+
+/** A point taken from a budget, to be given back or to cost. */
+interface Taken extends Lane {
   /** It was the last one. */
   last: boolean;
 }
@@ -79,16 +82,17 @@ export function createAttempts(options: {
   const { firstWait = 60, longestWait = 4 * 60 * 60, patience = 3_000 } = settings;
   const devices = createDevices({ vault, clock });
 
-  const lanesOf = (attempt: Attempt): { budget: Budget; key: string }[] => {
+  /** The narrowest first: what one browser does too often at one account costs the account and the address nothing. */
+  const lanesOf = (attempt: Attempt): Lane[][] => {
     const account = accountKey(attempt.identifier);
     const device = devices.deviceOf(attempt.device, attempt.userId);
-    if (device) return [{ budget: budgets.signinDevice, key: `${device} ${attempt.userId}` }];
+    if (device) return [[{ budget: budgets.signinDevice, key: `${device} ${attempt.userId}` }]];
     const address = addressKey(attempt.ip);
-    return [
-      { budget: budgets.signinPair, key: `${address} ${account}` },
+    const wide = [
       { budget: budgets.signinAddress, key: address },
       { budget: budgets.signinAccount, key: account },
     ];
+    return [[{ budget: budgets.signinPair, key: `${address} ${account}` }], wide];
   };
 
   /** How often in a day the budget has been used up. */
@@ -121,14 +125,16 @@ export function createAttempts(options: {
     async before(attempt) {
       const taken: Taken[] = [];
       const until = performance.now() + patience;
-      // From the narrowest to the widest: what one browser does too often costs the account and the address nothing.
-      for (const { budget, key } of lanesOf(attempt)) {
-        const count = await takeOne(budget, key, until);
-        if (!count.allowed) {
-          await giveBack(taken);
-          return { allowed: false, retryAfter: Math.max(1, count.retryAfter) };
+      for (const lanes of lanesOf(attempt)) {
+        const counts = await Promise.all(lanes.map(({ budget, key }) => takeOne(budget, key, until)));
+        const refused = counts.filter(({ allowed }) => !allowed);
+        for (const [at, { allowed, taken: points }] of counts.entries()) {
+          if (allowed) taken.push({ ...lanes[at]!, last: points === lanes[at]!.budget.points });
         }
-        taken.push({ budget, key, last: count.taken === budget.points });
+        if (refused.length > 0) {
+          await giveBack(taken);
+          return { allowed: false, retryAfter: Math.max(1, ...refused.map(({ retryAfter }) => retryAfter)) };
+        }
       }
       return { allowed: true, taken };
     },

@@ -93,6 +93,7 @@ export function createNotices(deps: {
     await db.query(
       'insert into security_notice (link_hash, user_id, what, sent_at, expires_at) values ($1, $2, $3, $4, $5)',
       [sha256(token), userId, what, now, secondsAfter(now, linkSeconds)],
+      'notice-insert',
     );
     return links.notMe(token);
   };

@@ -61,17 +61,18 @@ export function createEvents(deps: {
   const audit: Audit = createAudit(deps);
   const outbox = createOutbox(deps);
 
-  const recordAll = (all: readonly Event[]): Promise<string[]> =>
-    db.transact(async () => {
-      if (all.length === 0) return [];
-      const { ids, rows } = rowsOf(all);
-      const now = clock.now();
-      const at = now.toISOString();
-      const told = all.map((event, index): ToldEvent => ({ ...event, id: ids[index]!, at }));
-      const messages = subscribers.flatMap(({ topic, wants, key }) =>
-        told.filter(wants).map((event) => ({ topic, event, key: key ? key(event) : event.subject })),
-      );
-      const free = messages.filter(({ key }) => key === undefined);
+  const recordAll = async (all: readonly Event[]): Promise<string[]> => {
+    if (all.length === 0) return [];
+    const { ids, rows } = rowsOf(all);
+    const now = clock.now();
+    const at = now.toISOString();
+    const told = all.map((event, index): ToldEvent => ({ ...event, id: ids[index]!, at }));
+    const messages = subscribers.flatMap(({ topic, wants, key }) =>
+      told.filter(wants).map((event) => ({ topic, event, key: key ? key(event) : event.subject })),
+    );
+    const free = messages.filter(({ key }) => key === undefined);
+    const keyed = messages.filter(({ key }) => key !== undefined);
+    const write = async () => {
       await db.query(
         journalAndTell,
         [
@@ -81,10 +82,13 @@ export function createEvents(deps: {
         'event-record',
       );
       outbox.wake(free.map(({ topic }) => topic));
-      for (const { topic, event, key } of messages) if (key !== undefined) await outbox.enqueue(topic, event, { key });
+      for (const { topic, event, key } of keyed) await outbox.enqueue(topic, event, { key });
       if (recorded) db.afterCommit(() => all.forEach(recorded));
-      return ids;
-    });
+    };
+    // What is one statement needs no transaction of its own.
+    await (keyed.length === 0 ? write() : db.transact(write));
+    return ids;
+  };
 
   return {
     ...outbox,

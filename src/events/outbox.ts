@@ -117,6 +117,7 @@ export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pi
             now,
             notBefore ?? now,
           ],
+          'outbox-enqueue',
         );
         wake([topic]);
         return message;

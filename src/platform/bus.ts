@@ -68,7 +68,7 @@ export async function createBus(options: { url: string; db: Db; log: Log }): Pro
 
   return {
     async publish(topic, message = '') {
-      await db.query('select pg_notify($1, $2)', [channel, `${topic} ${message}`]);
+      await db.query('select pg_notify($1, $2)', [channel, `${topic} ${message}`], 'notify');
     },
     subscribe(topic, listener) {
       listeners.set(topic, (listeners.get(topic) ?? new Set()).add(listener));

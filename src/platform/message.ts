@@ -3,6 +3,8 @@
  * `{count, plural, one {# minute} other {# minutes}}`. A small part of ICU MessageFormat: what our words need and no more.
  */
 
+import { dateFormat, numberFormat, pluralRules } from './formats.ts';
+
 export type Params = Record<string, unknown>;
 
 export type Part =
@@ -98,33 +100,34 @@ export function sayMessage(
   const say = (list: Part[], count?: number): string => list.map((part) => one(part, count)).join('');
   function one(part: Part, count?: number): string {
     if (part.kind === 'text') return part.text;
-    if (part.kind === 'count') return new Intl.NumberFormat(language).format(count ?? 0);
+    if (part.kind === 'count') return numberFormat(language).format(count ?? 0);
     const value = params[part.name];
     if (part.kind === 'value') return shielded(shown(value, part.format));
     const number = Number(value);
-    const form = part.forms[`=${number}`] ?? part.forms[new Intl.PluralRules(language).select(number)];
+    const form = part.forms[`=${number}`] ?? part.forms[pluralRules(language).select(number)];
     return say(form ?? part.forms.other ?? [], number);
   }
   function shown(value: unknown, format?: string): string {
     if (value === undefined || value === null) return '';
-    if (format === 'number') return new Intl.NumberFormat(language).format(Number(value));
+    if (format === 'number') return numberFormat(language).format(Number(value));
     if (format === 'duration') return duration(Number(value), language);
-    if (format === 'date')
-      return new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone }).format(new Date(value as Date));
-    if (format === 'time')
-      return new Intl.DateTimeFormat(language, { ...dayAndTime, timeZone }).format(new Date(value as Date));
+    if (format === 'date' || format === 'time')
+      return dateFormat(language, { ...dates[format], timeZone }).format(new Date(value as Date));
     return String(value);
   }
   return say(parts);
 }
 
-const dayAndTime: Intl.DateTimeFormatOptions = {
-  year: 'numeric',
-  month: 'short',
-  day: 'numeric',
-  hour: 'numeric',
-  minute: '2-digit',
-  timeZoneName: 'short',
+const dates: Record<'date' | 'time', Intl.DateTimeFormatOptions> = {
+  date: { dateStyle: 'long' },
+  time: {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: 'numeric',
+    minute: '2-digit',
+    timeZoneName: 'short',
+  },
 };
 
 /** Minutes in the largest unit that says them without a rest: 1440 minutes are 24 hours. */
@@ -135,9 +138,8 @@ function duration(minutes: number, language: string): string {
       : minutes >= 60 && minutes % 60 === 0
         ? ['hour', minutes / 60]
         : ['minute', minutes];
-  return new Intl.NumberFormat(language, { style: 'unit', unit: unit as string, unitDisplay: 'long' }).format(
-    Number(count),
-  );
+  const options = { style: 'unit', unit: unit as string, unitDisplay: 'long' } as const;
+  return numberFormat(language, options).format(Number(count));
 }
 
 /**

@@ -4,6 +4,7 @@ import { Eta } from 'eta';
 import { type Assets, createAssets } from './assets.ts';
 import type { Branding, BrandingInput } from './branding.ts';
 import type { Problem } from './form.ts';
+import { languageName } from './formats.ts';
 import type { Log } from './log.ts';
 import type { Params } from './message.ts';
 import { createRebranding } from './rebranding.ts';
@@ -185,8 +186,7 @@ function languagesOf(locales: Locale[], { locale, url: own }: PageContext, inste
   if (instead === false) return [];
   const url = instead ?? own;
   return locales.map((code) => {
-    const spoken =
-      code === PSEUDO_LOCALE ? 'RTL' : (new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code);
+    const spoken = code === PSEUDO_LOCALE ? 'RTL' : languageName(code);
     // A request for `//host` or `/\host` must not become a link to another house.
     const [path = '', query = ''] = url.split('?');
     const params = new URLSearchParams(query);

@@ -95,14 +95,19 @@ export function createGrants(deps: {
       const now = clock.now();
       caughtUp?.forget();
       await db.transact(async () => {
-        // Locks the account against being stopped until we commit: no grant is born after a stop.
-        if (!(await mayHold(payload.accountId!))) throw refusal('the account may hold no grant');
         const expiresAt = secondsAfter(now, expiresIn!);
-        const fresh = await db.query(
-          `insert into authorization_grant (id, account_id, client_id, payload, created_at, expires_at)
-           values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing returning 1`,
-          [id, payload.accountId, payload.clientId, JSON.stringify(kept), now, expiresAt],
-        );
+        // Sent together and done in this order. The first locks the account against being stopped until we commit: no grant
+        // is born after a stop.
+        const [may, fresh] = await Promise.all([
+          mayHold(payload.accountId!),
+          db.query(
+            `insert into authorization_grant (id, account_id, client_id, payload, created_at, expires_at)
+             values ($1, $2, $3, $4, $5, $6) on conflict (id) do nothing returning 1`,
+            [id, payload.accountId, payload.clientId, JSON.stringify(kept), now, expiresAt],
+            'grant-insert',
+          ),
+        ]);
+        if (!may) throw refusal('the account may hold no grant');
         if (fresh.length === 1) return;
         // Its key stays: refresh tokens that are born under it meanwhile do not wait for us.
         const [known] = await db.query<{ payload: GrantDocument }>(

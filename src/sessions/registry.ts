@@ -120,6 +120,33 @@ export function createRegistry(deps: {
     },
   });
 
+  const write = (signIn: SignIn, changes: Changes, now: Date) =>
+    db.query<{ is_new: boolean }>(
+      `insert into session as s (uid, account_id, created_at, seen_at, expires_at, auth_time, acr, amr, remember,
+         ip, user_agent, authorizations)
+       values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+       on conflict (uid) do update set seen_at = excluded.seen_at, expires_at = excluded.expires_at,
+         auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, remember = excluded.remember,
+         authorizations = (s.authorizations - $12::text[]) || excluded.authorizations
+         where s.ended_at is null and s.account_id = excluded.account_id
+       returning xmax = 0 as is_new`,
+      [
+        signIn.uid,
+        signIn.accountId,
+        now,
+        signIn.expiresAt,
+        signIn.authTime,
+        signIn.acr ?? null,
+        signIn.amr ?? null,
+        signIn.remember,
+        signIn.ip ?? null,
+        signIn.userAgent?.slice(0, 500) ?? null,
+        JSON.stringify(changes.set),
+        changes.removed,
+      ],
+      'session-sign-in',
+    );
+
   return {
     standing,
 
@@ -129,32 +156,10 @@ export function createRegistry(deps: {
      */
     async signIn(signIn: SignIn, changes: Changes, now: Date): Promise<void> {
       await db.transact(async () => {
-        // Locks the account against being stopped until we commit: no session is born after a stop.
-        if (!(await mayHold(signIn.accountId))) throw new errors.AccessDenied('the account may hold no session');
-        const [row] = await db.query<{ is_new: boolean }>(
-          `insert into session as s (uid, account_id, created_at, seen_at, expires_at, auth_time, acr, amr, remember,
-             ip, user_agent, authorizations)
-           values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-           on conflict (uid) do update set seen_at = excluded.seen_at, expires_at = excluded.expires_at,
-             auth_time = excluded.auth_time, acr = excluded.acr, amr = excluded.amr, remember = excluded.remember,
-             authorizations = (s.authorizations - $12::text[]) || excluded.authorizations
-             where s.ended_at is null and s.account_id = excluded.account_id
-           returning xmax = 0 as is_new`,
-          [
-            signIn.uid,
-            signIn.accountId,
-            now,
-            signIn.expiresAt,
-            signIn.authTime,
-            signIn.acr ?? null,
-            signIn.amr ?? null,
-            signIn.remember,
-            signIn.ip ?? null,
-            signIn.userAgent?.slice(0, 500) ?? null,
-            JSON.stringify(changes.set),
-            changes.removed,
-          ],
-        );
+        // Sent together and done in this order. The first locks the account against being stopped until we commit: no
+        // session is born after a stop.
+        const [may, [row]] = await Promise.all([mayHold(signIn.accountId), write(signIn, changes, now)]);
+        if (!may) throw new errors.AccessDenied('the account may hold no session');
         if (!row) throw sessionEnded();
         if (!row.is_new && isChange(changes)) stops?.mark(`session:${signIn.uid}`);
       });
@@ -194,6 +199,7 @@ export function createRegistry(deps: {
            then s.authorizations else s.authorizations || jsonb_build_object($2::text, $3::jsonb) end
          where uid = $1 and ended_at is null returning authorizations -> $2 as authorization`,
         [uid, clientId, JSON.stringify(wanted)],
+        'session-authorize',
       );
       return row?.authorization;
     },

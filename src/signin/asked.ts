@@ -16,6 +16,10 @@ function acrClaim(claims: unknown): { essential?: boolean; value?: string; value
   return parsed?.id_token?.acr ?? {};
 }
 
+/** The provider by which the application wants somebody to come. */
+export const providerHint = (params: Record<string, unknown>): string | undefined =>
+  [params.idp_hint, params.kc_idp_hint].find((value): value is string => typeof value === 'string');
+
 /** Why the engine asks somebody who is signed in only for more than they have proved. */
 const moreOnly = new Set(['acr_values', 'essential_acr', 'client_mfa', 'organization_mfa', 'person_mfa']);
 

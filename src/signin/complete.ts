@@ -1,5 +1,5 @@
 import { acrOf, amrOf } from '../credentials/index.ts';
-import { lookOf } from '../users/index.ts';
+import { lookOf, type User } from '../users/index.ts';
 import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
 import type { SigninPorts } from './ports.ts';
@@ -18,12 +18,11 @@ export function createComplete(ports: SigninPorts) {
   const remembered = rememberedCookie(settings);
 
   /** A browser, or a country, never seen with this account is told to its owner, but for the very first. */
-  const tellOwner = async (interaction: Interaction, userId: string, newDevice: boolean) => {
+  const tellOwner = async (interaction: Interaction, user: User, newDevice: boolean) => {
     const what = newDevice ? 'new-device' : 'new-place';
-    if (!newDevice && !(await risk.isNewPlace({ userId, ip: interaction.ctx.ip }))) return;
-    const [before] = await events.history({ subject: userId, type: 'signin.succeeded', limit: 1 });
-    const user = before && (await users.byId(userId));
-    if (user) await notices.tell(user, what, whence(interaction));
+    if (!newDevice && !(await risk.isNewPlace({ userId: user.id, ip: interaction.ctx.ip }))) return;
+    const [before] = await events.history({ subject: user.id, type: 'signin.succeeded', limit: 1 });
+    if (before) await notices.tell(user, what, whence(interaction));
   };
 
   const rememberDevice = async ({ ctx }: Interaction, userId: string) => {
@@ -41,42 +40,40 @@ export function createComplete(ports: SigninPorts) {
   const settleProvider = createSettling(ports);
 
   /** The journal, the device and the owner are told; the browser looks from now on as the person likes it. */
-  const note = async (interaction: Interaction, accountId: string, { amr, acr }: Proof) => {
+  const note = async (interaction: Interaction, user: User, { amr, acr }: Proof) => {
     const { ctx, attempt, client } = interaction;
     const known = device.read(ctx);
-    const newDevice = !attempts.knownDevice(known, accountId);
-    await tellOwner(interaction, accountId, newDevice);
-    if (attempt.rememberDevice) await rememberDevice(interaction, accountId);
-    await users.signedIn(accountId);
+    const newDevice = !attempts.knownDevice(known, user.id);
+    await tellOwner(interaction, user, newDevice);
+    if (attempt.rememberDevice) await rememberDevice(interaction, user.id);
     const provider = attempt.came?.provider;
-    await events.record({
+    const succeeded = events.record({
       type: 'signin.succeeded',
-      actor: { kind: 'user', id: accountId },
-      subject: accountId,
+      actor: { kind: 'user', id: user.id },
+      subject: user.id,
       client: client.id,
       ip: ctx.ip,
       userAgent: ctx.get('user-agent'),
       data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(provider ? { provider } : {}) },
     });
-    device.write(ctx, attempts.deviceToken(accountId, known));
-    const user = await users.byId(accountId);
-    if (user) present.wear(ctx, lookOf(user));
+    await Promise.all([succeeded, users.signedIn(user.id)]);
+    device.write(ctx, attempts.deviceToken(user.id, known));
+    present.wear(ctx, lookOf(user));
   };
 
-  return async (interaction: Interaction): Promise<void> => {
+  return async (interaction: Interaction, user: User | undefined): Promise<void> => {
     const { prompt, attempt } = interaction;
     if (!(await settleProvider(interaction))) return;
     // A consent is only answered by consenting: who changes the account there is asked again as the other one.
     // Who has just said who they are has chosen an account by it.
     const chosen = prompt.name === 'login' ? { select_account: {} } : {};
     const answered = prompt.name === 'consent' ? {} : { ...chosen, [prompt.name]: {} };
-    if (attempt.proved.length === 0) return interaction.finish(answered);
+    if (!user || attempt.proved.length === 0) return interaction.finish(answered);
 
-    const accountId = attempt.userId!;
     const acr = acrOf(attempt.proved);
     const proof = { amr: amrOf(attempt.proved), ...(acr ? { acr } : {}) };
-    await note(interaction, accountId, proof);
-    await interaction.finish({ ...answered, ...loginOf(interaction, accountId, proof) });
+    await note(interaction, user, proof);
+    await interaction.finish({ ...answered, ...loginOf(interaction, user.id, proof) });
   };
 }
 

@@ -47,10 +47,11 @@ export interface Interaction {
   restart(keep?: Partial<Attempt>): void;
   /**
    * Starts over with something of the account proved.
+   * @param who whose; a person themselves as they have just been read
    * @param by.methods as RFC 8176 names them; the password otherwise
    * @param by.since of the password that was looked at; that of now otherwise
    */
-  proved(userId: string, by?: { methods?: string[]; since?: Date | undefined; remember?: boolean }): Promise<void>;
+  proved(who: string | User, by?: { methods?: string[]; since?: Date | undefined; remember?: boolean }): Promise<void>;
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
@@ -60,26 +61,32 @@ export interface Interaction {
 export interface Signin extends SigninPorts {
   store: AttemptStore;
   /** Ends a sign-in that has everything: hands the person to the engine. */
-  complete(interaction: Interaction): Promise<void>;
+  complete(interaction: Interaction, user: User | undefined): Promise<void>;
 }
 
 /** Loads what the engine asks in this browser. @returns undefined when the question is over or was another browser's */
 export async function loadInteraction(ports: Signin, ctx: AppContext, uid: string): Promise<Interaction | undefined> {
-  const details = await detailsOf(ports.provider(), ctx);
+  const [details, kept] = await Promise.all([detailsOf(ports.provider(), ctx), ports.store.load(uid)]);
   if (details?.uid !== uid) return undefined;
   const { params, session, grantId } = details;
   const prompt = details.prompt as Interaction['prompt'];
   const id = String(params.client_id);
   const metadata = (await ports.clients.find(id))?.metadata;
   const client = { id, ...clientOf(id, metadata) };
-  const attempt = await takeUp(ports, await ports.store.load(uid), details, client.wanted);
+  const attempt = await takeUp(ports, kept, details, client.wanted);
   const requested = requestedAcr(params);
   const demanded = metadata?.require_mfa === true;
   const uiLocales = typeof params.ui_locales === 'string' ? params.ui_locales : undefined;
   const policy = policyOf(ports, details, attempt);
-  const situation = () =>
+  let known: User | undefined;
+  const userOf = async () => {
+    if (!attempt.userId) return undefined;
+    return known?.id === attempt.userId ? known : ports.users.byId(attempt.userId);
+  };
+  const situation = async () =>
     situationOf(ports, {
       ctx,
+      user: await userOf(),
       prompt,
       signedIn: session?.accountId !== undefined,
       attempt,
@@ -88,24 +95,38 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       demanded,
     });
 
+  const completing = async (user: User | undefined) => {
+    try {
+      await ports.complete(interaction, user);
+    } catch (error) {
+      // What was proved stands at the next try: a code is good but once.
+      await ports.store.save(uid, attempt);
+      throw error;
+    }
+  };
+
   const interaction: Interaction = {
-    ...{ ctx, uid, prompt, params, client, grantId, attempt, policy },
+    ...{ ctx, uid, prompt, params, client, grantId, attempt },
+    policy: async () => policy(await userOf()),
     sessionAccountId: session?.accountId,
     asksForMore: demanded || !satisfies(acrValues[0], requested),
     form: readForm(ctx),
     locale: ports.present.locale(ctx, uiLocales),
-    user: () => userOf(ports, attempt),
+    user: userOf,
     mayEnter: async (step) => mayEnter(step, await situation()),
     due: async () => next(await situation()),
     keep: () => ports.store.save(uid, attempt),
     async advance() {
-      const step = next(await situation());
+      const now = await situation();
+      const step = next(now);
+      if (step === 'done') return completing(now.user);
       await ports.store.save(uid, attempt);
-      if (step === 'done') return ports.complete(interaction);
       goTo(ctx, `/signin/${uid}/${step}`);
     },
     restart: (keep) => startOver(attempt, keep),
-    async proved(userId, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
+    async proved(who, { methods = ['pwd'], since, remember = attempt.remember } = {}) {
+      const userId = typeof who === 'string' ? who : who.id;
+      known = typeof who === 'string' ? undefined : who;
       const passwordSince = (since ?? (await ports.passwords.changedAt(userId)))?.toISOString();
       // What the circumstances were, and what the mailbox has proved, is of this person and this attempt.
       const { mailbox, risk } = attempt.userId === userId ? attempt : {};
@@ -113,8 +134,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       startOver(attempt, { ...proved, mailbox, risk });
     },
     async finish(result) {
-      await ports.store.end(uid);
-      await handOver(ports, details, result);
+      await Promise.all([ports.store.end(uid), handOver(ports, details, result)]);
       goTo(ctx, details.returnTo);
     },
     show: (model, options = {}) => ports.present.page(ctx, model, { ...options, uiLocales }),
@@ -148,32 +168,28 @@ const providersOf = (metadata: { identity_providers?: unknown } | undefined): st
   Array.isArray(metadata?.identity_providers) ? metadata.identity_providers.map(String) : undefined;
 
 /** How the organisation that is asked for, or was chosen, or is the address's, wants its people to sign in. */
-function policyOf(ports: Signin, { params, lastSubmission }: Details, attempt: Attempt): Interaction['policy'] {
+function policyOf(ports: Signin, { params, lastSubmission }: Details, attempt: Attempt) {
   const chosen = (lastSubmission as { organization?: { id?: string } } | undefined)?.organization?.id;
   const organisation = typeof params.organization === 'string' ? params.organization : chosen;
-  return async () => {
-    const user = await userOf(ports, attempt);
-    return ports.organisations.policyFor({ organisation, email: user?.email ?? attempt.identifier });
-  };
+  return (user: User | undefined): Promise<OrganisationPolicy> =>
+    ports.organisations.policyFor({ organisation, email: user?.email ?? attempt.identifier });
 }
-
-const userOf = async ({ users }: Signin, { userId }: Attempt): Promise<User | undefined> =>
-  userId ? users.byId(userId) : undefined;
 
 /** All that the flow decides by. */
 async function situationOf(
   ports: Signin,
-  now: Pick<Interaction, 'ctx' | 'prompt' | 'attempt' | 'policy'> & {
+  now: Pick<Interaction, 'ctx' | 'prompt' | 'attempt'> & {
+    user: User | undefined;
+    policy: ReturnType<typeof policyOf>;
     signedIn: boolean;
     requested: string[];
     demanded: boolean;
   },
-): Promise<Situation> {
-  const { attempt, requested, signedIn } = now;
+): Promise<Situation & { user: User | undefined }> {
+  const { user, attempt, requested, signedIn } = now;
   const { proved, mailbox } = attempt;
-  const user = await userOf(ports, attempt);
   const device = rememberedCookie(ports.settings).read(now.ctx);
-  const { mfa, ...rules } = await now.policy();
+  const { mfa, ...rules } = await now.policy(user);
   const demanded = now.demanded || mfa;
   const risky = attempt.risk === 'step_up';
   const missing =

@@ -1,6 +1,6 @@
 import type { Interaction as EngineInteraction } from 'oidc-provider';
 import { acrOf, freshSeconds } from '../credentials/index.ts';
-import { stepsUp } from './asked.ts';
+import { providerHint, stepsUp } from './asked.ts';
 import { type Attempt, freshAttempt } from './attempt.ts';
 import type { SigninPorts } from './ports.ts';
 
@@ -46,7 +46,7 @@ async function followHint(
   { params, prompt }: Question,
   wanted: readonly string[] | undefined,
 ): Promise<void> {
-  const hint = [params.idp_hint, params.kc_idp_hint].find((value) => typeof value === 'string');
+  const hint = providerHint(params);
   if (!hint || attempt.proved.length > 0 || !['login', 'create'].includes(prompt.name)) return;
   if ((!wanted || wanted.includes(hint)) && (await federation.providers.find(hint))) attempt.provider = hint;
 }

@@ -59,18 +59,34 @@ export async function insertAccount(db: Db, user: User): Promise<void> {
   await db.query(insertion, params, 'user-insert');
 }
 
-/** The people with these ids, in their order, to be shown: a change of them would be lost. */
+const columns = read.map(({ column, field }) => `u.${column} as "${field}"`).join(', ');
+const byId = `select ${columns} from user_account u where u.id = $1`;
+const byAddress = `select ${columns} from user_account u where u.email_key = $1 and u.state <> 'Deleted'`;
+const manyById = `select ${columns}
+  from unnest($1::uuid[]) with ordinality as asked (id, place) join user_account u on u.id = asked.id order by place`;
+
+/** Somebody as they stand, to be looked at: a change of them would be lost. */
+export const readAccount = (db: Db, id: string): Promise<User | undefined> => readOne(db, byId, id, 'user-read');
+
+/** The same of whoever has the address now. @param key as `emailKey` spells it */
+export const readAccountAt = (db: Db, key: string): Promise<User | undefined> =>
+  readOne(db, byAddress, key, 'user-read-at');
+
+/** The people with these ids, in their order. */
 export async function readAccounts(db: Db, ids: readonly string[]): Promise<User[]> {
   if (ids.length === 0) return [];
-  const rows = await db.query<Record<string, unknown>>(
-    `select ${read.map(({ column, field }) => `u.${column} as "${field}"`).join(', ')}
-     from unnest($1::uuid[]) with ordinality as asked (id, place) join user_account u on u.id = asked.id order by place`,
-    [ids],
-    'user-read-many',
-  );
-  return rows.map((row) => {
-    for (const { field } of times) if (row[field] !== null) row[field] = new Date(row[field] as string);
-    // Not assigned to a new one: the unit of work would be told of each field.
-    return Object.setPrototypeOf(row, User.prototype) as User;
-  });
+  return (await db.query<Row>(manyById, [ids], 'user-read-many')).map(accountOf);
+}
+
+type Row = Record<string, unknown>;
+
+async function readOne(db: Db, statement: string, param: string, name: string): Promise<User | undefined> {
+  const [row] = await db.query<Row>(statement, [param], name);
+  return row && accountOf(row);
+}
+
+function accountOf(row: Row): User {
+  for (const { field } of times) if (row[field] !== null) row[field] = new Date(row[field] as string);
+  // Not assigned to a new one: the unit of work would be told of each field.
+  return Object.setPrototypeOf(row, User.prototype) as User;
 }

@@ -18,9 +18,11 @@ export interface Standing {
 
 /** The question every token and session hangs on, apart from `createUsers` because `sessions` needs the answer first. */
 export function createStanding({ db, stops }: { db: Db; stops?: Stops }): Standing {
-  const ask = async (accountId: string, rest: string) =>
-    isId(accountId) &&
-    (await db.query(`select 1 from user_account where id = $1 and state = 'Active' ${rest}`, [accountId])).length === 1;
+  const ask = async (accountId: string, rest: '' | 'for share' | 'and administrator') => {
+    if (!isId(accountId)) return false;
+    const statement = `select 1 from user_account where id = $1 and state = 'Active' ${rest}`;
+    return (await db.query(statement, [accountId], `standing ${rest}`)).length === 1;
+  };
   const known = remembered<true>({
     stops,
     topic: 'holder',

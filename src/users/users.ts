@@ -3,7 +3,7 @@ import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
 import { type Clock, isId, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
-import { insertAccount } from './account-row.ts';
+import { insertAccount, readAccount, readAccountAt } from './account-row.ts';
 import { emailKey, isEmail } from './email.ts';
 import { createFormerAddresses } from './former-addresses.ts';
 import { type Change, type Transition, transitions, type UserState } from './states.ts';
@@ -36,6 +36,7 @@ export interface NewUser {
 export type By = Omit<Change, 'at'>;
 
 export interface Users {
+  /** As they stand, to be looked at: whoever changes somebody does it by `change` or `update`. */
   byId(id: string): Promise<User | undefined>;
   /** Finds the account that has this address now; deleted accounts have none. */
   byEmail(email: string): Promise<User | undefined>;
@@ -137,12 +138,8 @@ export function createUsers(options: {
   };
 
   return {
-    byId: async (id) => (isId(id) ? ((await db.em().findOne(User, { id })) ?? undefined) : undefined),
-
-    byEmail: async (email) =>
-      isEmail(email)
-        ? ((await db.em().findOne(User, { emailKey: emailKey(email), state: { $ne: 'Deleted' } })) ?? undefined)
-        : undefined,
+    byId: async (id) => (isId(id) ? readAccount(db, id) : undefined),
+    byEmail: async (email) => (isEmail(email) ? readAccountAt(db, emailKey(email)) : undefined),
 
     hasAdministrator: async () =>
       (await db.query(`select 1 from user_account where administrator and state <> 'Deleted' limit 1`)).length > 0,
@@ -197,7 +194,8 @@ export function createUsers(options: {
       ),
 
     async signedIn(id) {
-      await db.query('update user_account set last_sign_in_at = $2 where id = $1', [id, clock.now()]);
+      const statement = 'update user_account set last_sign_in_at = $2 where id = $1';
+      await db.query(statement, [id, clock.now()], 'user-signed-in');
     },
   };
 }

@@ -82,6 +82,7 @@ export function createFactors(deps: {
               exists (select 1 from code_factor where account_id = $1 and kind = 'sms') as sms,
               exists (select 1 from must_enrol where account_id = $1) as must_enrol`,
       [userId],
+      'factors-held',
     );
     const { recovery_codes: recoveryCodes, must_enrol: mustEnrol, ...held } = row!;
     return { ...held, recoveryCodes, mustEnrol };

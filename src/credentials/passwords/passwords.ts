@@ -27,9 +27,11 @@ export interface Passwords {
    * A right password whose hash was made with other parameters or by another system is hashed anew.
    */
   check(userId: string | undefined, password: string): Promise<boolean>;
+  /** {@link check}, with when the password that was looked at had been set. */
+  look(userId: string | undefined, password: string): Promise<{ right: boolean; since: Date | undefined }>;
   has(userId: string): Promise<boolean>;
-  /** When the present password was set. Asks the same of the store for nobody. */
-  changedAt(userId: string | undefined): Promise<Date | undefined>;
+  /** When the present password was set. */
+  changedAt(userId: string): Promise<Date | undefined>;
   remove(userId: string): Promise<void>;
   /**
    * Makes a hash from elsewhere ready to be stored: argon2, bcrypt, PBKDF2, scrypt, phpass, crypt, LDAP's and the forms
@@ -80,8 +82,14 @@ export function createPasswords(options: {
    */
   const decoy = phcOf(cost, randomBytes(16), randomBytes(32));
 
-  const stored = async (userId: string): Promise<string | undefined> =>
-    (await db.query<{ hash: string }>('select hash from password where user_id = $1', [userId]))[0]?.hash;
+  const stored = async (userId: string): Promise<{ hash: string; changedAt: Date } | undefined> => {
+    const [row] = await db.query<{ hash: string; changed_at: string }>(
+      'select hash, changed_at from password where user_id = $1',
+      [userId],
+      'password-read',
+    );
+    return row && { hash: row.hash, changedAt: new Date(row.changed_at) };
+  };
 
   /** Other systems hash what was typed, as it was typed; whoever typed it otherwise composed is let in as well. */
   const verify = async (hash: string, spelled: string, typed: string): Promise<boolean> => {
@@ -118,28 +126,23 @@ export function createPasswords(options: {
       await passwords.store(userId, await passwords.prepare(password));
     },
 
-    async check(userId, password) {
-      const since = performance.now();
-      const found = await stored(userId ?? nobody);
+    async look(userId, password) {
+      const began = performance.now();
+      const { hash, changedAt: since } = (await stored(userId ?? nobody)) ?? {};
       const spelled = normalisePassword(password);
-      const matches = await verify(found ?? decoy, spelled, password.slice(0, mostUnits));
+      const matches = await verify(hash ?? decoy, spelled, password.slice(0, mostUnits));
       // What was cut off must not have been what made it wrong.
-      if (!matches || found === undefined || userId === undefined || password.length > mostUnits) {
-        await foreign.even(since);
-        return false;
+      if (!matches || hash === undefined || userId === undefined || password.length > mostUnits) {
+        await foreign.even(began);
+        return { right: false, since };
       }
-      if (isOutdated(found, cost)) await rehash(userId, spelled, found);
-      return true;
+      if (isOutdated(hash, cost)) await rehash(userId, spelled, hash);
+      return { right: true, since };
     },
 
+    check: async (userId, password) => (await passwords.look(userId, password)).right,
     has: async (userId) => (await stored(userId)) !== undefined,
-
-    async changedAt(userId) {
-      const [row] = await db.query<{ changed_at: string }>('select changed_at from password where user_id = $1', [
-        userId ?? nobody,
-      ]);
-      return row && new Date(row.changed_at);
-    },
+    changedAt: async (userId) => (await stored(userId))?.changedAt,
 
     async remove(userId) {
       await db.query('delete from password where user_id = $1', [userId]);

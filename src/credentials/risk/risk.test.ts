@@ -46,17 +46,18 @@ function judge(options: {
 }) {
   const asked: string[] = [];
   const ago = (hours: number) => new Date(clock.now().getTime() - hours * 3_600_000);
-  const journal = {
-    'signin.succeeded': (options.past ?? []).map(([hours, ip]) => ({ at: ago(hours), ip })),
-    'signin.failed': (options.failures ?? []).map((minutes) => ({ at: ago(minutes / 60), ip: '1.2.3.4' })),
-  };
+  const succeeded = (options.past ?? []).map(([hours, ip]) => ({ type: 'signin.succeeded', at: ago(hours), ip }));
+  const failed = (options.failures ?? []).map((minutes) => ({
+    ...{ type: 'signin.failed', at: ago(minutes / 60), ip: '1.2.3.4' },
+  }));
+  const journal = [...succeeded, ...failed].sort((a, b) => b.at.getTime() - a.at.getTime());
   const risk = createRisk({
     clock,
     places: options.places ?? places,
     events: {
-      history: async ({ type, limit }: { type: keyof typeof journal; limit: number }) => {
-        asked.push(type);
-        return journal[type].slice(0, limit);
+      history: async ({ type, limit }: { type: string | string[]; limit: number }) => {
+        asked.push(...[type].flat());
+        return journal.filter((event) => [type].flat().includes(event.type)).slice(0, limit);
       },
     } as never,
     settings: { speed: 1_000, failures: { points: 3, window: 3_600 }, ...options.settings, rules: options.rules },

@@ -86,12 +86,13 @@ export function createRisk(deps: {
     return sure > vicinity && sure / hours > settings.speed;
   };
 
-  const failuresOf = async (userId: string, since: Date | undefined): Promise<number> => {
+  /** Since the last right one, as many in a row as count. */
+  const hasFailedOften = async (userId: string): Promise<boolean> => {
     const { points, window } = settings.failures;
-    const from = secondsAfter(clock.now(), -window);
-    const begin = since && since > from ? since : from;
-    const failed = await events.history({ subject: userId, type: 'signin.failed', limit: points });
-    return failed.filter(({ at }) => at > begin).length;
+    const begin = secondsAfter(clock.now(), -window);
+    const type = ['signin.succeeded', 'signin.failed'] as const;
+    const lately = await events.history({ subject: userId, type, limit: points });
+    return lately.length === points && lately.every(({ type, at }) => type === 'signin.failed' && at > begin);
   };
 
   const signalsOf = async (
@@ -100,8 +101,7 @@ export function createRisk(deps: {
   ): Promise<Set<RiskSignal>> => {
     const signals = new Set<RiskSignal>();
     const [last] = past;
-    if (wanted.has('many_failures') && (await failuresOf(userId, last?.at)) >= settings.failures.points)
-      signals.add('many_failures');
+    if (wanted.has('many_failures') && (await hasFailedOften(userId))) signals.add('many_failures');
     if (!last) return signals;
     if (!knownDevice) signals.add('new_device');
     const here = await places.of(ip);
@@ -125,10 +125,9 @@ export function createRisk(deps: {
 
     async assess(input) {
       if (rules.length === 0) return allowed;
-      const past =
-        needsPast || wanted.has('many_failures')
-          ? await events.history({ subject: input.userId, type: 'signin.succeeded', limit: needsPast ? memory : 1 })
-          : [];
+      const past = needsPast
+        ? await events.history({ subject: input.userId, type: 'signin.succeeded', limit: memory })
+        : [];
       const found = await signalsOf(input, past);
       const rule = rules.find(({ when, isFrom }) => when.every((signal) => found.has(signal)) && isFrom(input.ip));
       const signals = riskSignals.filter((signal) => found.has(signal) && wanted.has(signal));

@@ -7,7 +7,7 @@ import { isTracing } from '../spans.ts';
 import { storeFault } from './fault.ts';
 import { createReplica, type ReplicaSettings, type ReplicaState } from './replica.ts';
 import { traceStatements } from './traced.ts';
-import { inTransaction } from './transaction.ts';
+import { gather, inTransaction } from './transaction.ts';
 
 export type { EntityManager };
 
@@ -161,6 +161,7 @@ export async function createDb(options: {
       return storeFault(async () => {
         await joined?.em?.flush();
         const statement = { text: sql, values: [...params], ...(name && { name }) };
+        if (joined) gather(joined.client);
         return (await (joined?.client ?? pool).query(statement)).rows as Row[];
       });
     },

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Pool, PoolClient } from 'pg';
 
 /**
@@ -10,6 +11,7 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
+    gather(client);
     const begun = client.query('begin');
     begun.catch(() => {});
     const result = await work(client);
@@ -26,4 +28,11 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
     // A connection on which not even a rollback succeeds is nobody's any more.
     client.release(broken);
   }
+}
+
+/** What is sent to the server until whatever is at hand waits is sent in one piece: each piece wakes its process. */
+export function gather(client: PoolClient): void {
+  const { stream } = (client as PoolClient & { connection: { stream: Writable } }).connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }

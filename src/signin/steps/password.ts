@@ -56,19 +56,19 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
    */
   const look = async ({ ctx, attempt }: Interaction, password: string, user: User | undefined) => {
     const began = performance.now();
-    const since = await passwords.changedAt(user?.id);
-    if (await passwords.check(user?.id, password)) return { right: true, user, since };
+    const { right, since } = await passwords.look(user?.id, password);
+    if (right) return { right, user, since };
     const identifier = attempt.identifier!;
     const arrived = await trickle?.ask({ identifier, password, user, ip: ctx.ip, since: began });
-    if (!arrived) return { right: false, user, since };
+    if (!arrived) return { right, user, since };
     return { right: true, user: arrived, since: await passwords.changedAt(arrived.id) };
   };
 
   /** It was right. @returns false when the circumstances refuse the sign-in all the same */
-  const enter = async (interaction: Interaction, userId: string, since: Date | undefined): Promise<boolean> => {
+  const enter = async (interaction: Interaction, user: User, since: Date | undefined): Promise<boolean> => {
     const { identifier, remember } = interaction.attempt;
-    await interaction.proved(userId, { since, remember: interaction.form.remember !== undefined || remember });
-    if (!(await isRefused(interaction, userId))) return true;
+    await interaction.proved(user, { since, remember: interaction.form.remember !== undefined || remember });
+    if (!(await isRefused(interaction, user.id))) return true;
     interaction.restart({ identifier, remember });
     await interaction.keep();
     return false;
@@ -99,14 +99,17 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user?.id);
       }
-      if (!user.isStopped() && !(await enter(interaction, user.id, since))) {
+      if (!user.isStopped() && !(await enter(interaction, user, since))) {
         await attempts.failed(reservation);
         return refuse(interaction, 'credential.wrong', user.id);
       }
-      await attempts.succeeded(reservation);
-      if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
-      if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
-      await interaction.advance();
+      const givenBack = attempts.succeeded(reservation);
+      const goOn = async () => {
+        if (user.isStopped()) return refuse(interaction, 'account.stopped', user.id);
+        if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
+        await interaction.advance();
+      };
+      await Promise.all([givenBack, goOn()]);
     },
   };
 }
