@@ -122,7 +122,10 @@ describe('Cardea that tells a collector and Sentry', () => {
     expect(request).toMatchObject({ kind: 2, name: 'POST /signin/:uid/:step' });
     expect(attribute(request, 'http.response.status_code')?.intValue).toBe(303);
     const parts = at.spans().filter(({ parentSpanId }) => parentSpanId === request.spanId);
-    expect(parts.map(({ name }) => name)).toEqual(expect.arrayContaining(['begin', 'commit']));
+    expect(parts.map(({ name }) => name)).toEqual(expect.arrayContaining(['update user_account', 'select outbox']));
+    const commit = await expectSpan(({ name }) => name === 'commit');
+    const begun = ({ name, parentSpanId }: Span) => name === 'begin' && parentSpanId === commit.parentSpanId;
+    await expectSpan(begun);
     expect(new Set(parts.map(({ traceId }) => traceId))).toEqual(new Set([request.traceId]));
     if (inject('redisUrl')) expect(at.spans().map(({ name }) => name)).toContain('redis get');
   });

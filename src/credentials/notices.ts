@@ -87,14 +87,18 @@ export function createNotices(deps: {
   const { db, clock, mail, events, users, sessions, links } = deps;
   const refused = () => new Refusal('notice.link_refused', { kind: 'invalid' });
 
-  const link: Notices['link'] = async (userId, what) => {
-    const token = randomToken();
+  const keep = (token: string, userId: string, what: SecurityNotice | 'password-changed') => {
     const now = clock.now();
-    await db.query(
+    return db.query(
       'insert into security_notice (link_hash, user_id, what, sent_at, expires_at) values ($1, $2, $3, $4, $5)',
       [sha256(token), userId, what, now, secondsAfter(now, linkSeconds)],
       'notice-insert',
     );
+  };
+
+  const link: Notices['link'] = async (userId, what) => {
+    const token = randomToken();
+    await keep(token, userId, what);
     return links.notMe(token);
   };
 
@@ -166,14 +170,16 @@ export function createNotices(deps: {
       if (!user.email) return;
       const { email } = user;
       const spoken = user.locale ?? locale;
+      const token = randomToken();
+      const notMe = links.notMe(token);
       await db.transact(async () => {
-        const notMe = await link(user.id, what);
-        await mail.send('security-notice', {
+        const letter = mail.send('security-notice', {
           to: email,
           locale: spoken,
           timeZone: user.profile.zoneinfo,
           params: { what, when: clock.now(), ip, device: shortly(userAgent), link: notMe },
         });
+        await Promise.all([keep(token, user.id, what), letter]);
         await sendText(user, deps.noticeText(spoken, what, notMe), ip);
       });
     },

@@ -75,6 +75,23 @@ describe('an event', () => {
     await eventually(() => expect(woken).toEqual(['told', 'told']));
   });
 
+  it('wakes the relay of its own process, and others only where that one has no hand free', async () => {
+    const here: string[] = [];
+    const elsewhere: string[] = [];
+    let isFree = true;
+    const offer = (_: string, topic: string) => {
+      here.push(topic);
+      return isFree;
+    };
+    const bus = { offer, publish: async (_: string, topic = '') => void elsewhere.push(topic) };
+    const waking = createEvents({ ...ground, bus, subscribers: [subscriber] });
+    await waking.record(suspended);
+    await eventually(() => expect([here, elsewhere]).toEqual([['told'], []]));
+    isFree = false;
+    await waking.record(suspended);
+    await eventually(() => expect([here, elsewhere]).toEqual([['told', 'told'], ['told']]));
+  });
+
   it('is told to who counts once it is committed, and never when it is taken back', async () => {
     const counted: string[] = [];
     const counting = createEvents({ ...ground, recorded: ({ type }) => counted.push(type) });

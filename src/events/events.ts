@@ -53,7 +53,7 @@ export function createEvents(deps: {
   clock: Clock;
   log: Log;
   vault: Vault;
-  bus: Pick<Bus, 'publish'>;
+  bus: Pick<Bus, 'publish' | 'offer'>;
   subscribers?: readonly Subscriber[];
   recorded?: ((event: Event) => void) | undefined;
 }): Events {

@@ -72,15 +72,20 @@ export const insertMessages = (given: { messages: string; topics: string; payloa
 /** Milliseconds within which all that was left is told to the relays at once. */
 const gathering = 10;
 
-export function createOutbox(deps: { db: Db; clock: Clock; vault: Vault; bus: Pick<Bus, 'publish'> }): Outbox & Waking {
+export function createOutbox(deps: {
+  db: Db;
+  clock: Clock;
+  vault: Vault;
+  bus: Pick<Bus, 'publish' | 'offer'>;
+}): Outbox & Waking {
   const { db, clock, vault, bus } = deps;
   const due = new Set<string>();
 
   const tell = () => {
     const topics = [...due];
     due.clear();
-    // The relays look for themselves every few seconds.
-    for (const topic of topics) bus.publish(outboxWake, topic).catch(() => {});
+    // Those of other processes where there is none here that is free; they look for themselves every few seconds.
+    for (const topic of topics) if (!bus.offer(outboxWake, topic)) bus.publish(outboxWake, topic).catch(() => {});
   };
 
   /**

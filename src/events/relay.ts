@@ -82,8 +82,8 @@ export function createRelay(deps: {
     ]),
   );
   deps.bus.subscribe(outboxWake, (topic) => {
-    if (lanes.has(topic)) lanes.get(topic)!.wake();
-    else if (topic === 'reconnected') for (const lane of lanes.values()) lane.wake();
+    if (topic === 'reconnected') for (const lane of lanes.values()) lane.wake();
+    return lanes.get(topic)?.wake();
   });
   return {
     start: () => {
@@ -99,7 +99,7 @@ function createLane(
   topic: string,
   consumer: ConsumerOptions,
   deps: Parameters<typeof createRelay>[0],
-): { start(): void; stop(): Promise<void>; wake(): void } {
+): { start(): void; stop(): Promise<void>; wake(): boolean } {
   const { db, clock, log, vault, pollSeconds = 2 } = deps;
   const { timeoutSeconds = 30, concurrency = 5, attempts: mostAttempts = 100, days = 3 } = consumer;
   const inFlight = new Set<Promise<void>>();
@@ -237,7 +237,10 @@ function createLane(
       bell.ring();
       await loop;
     },
-    wake: bell.ring,
+    wake() {
+      bell.ring();
+      return running && inFlight.size < concurrency;
+    },
   };
 }
 

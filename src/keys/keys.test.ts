@@ -73,7 +73,7 @@ describe('signing keys', () => {
 
   it('through scheduled rotations, any token verifies against any JWKS still in a cache, from any process', async () => {
     // Nobody is told anything: each learns by its own look at the database, now and then.
-    const bus = { publish: async () => {}, subscribe: () => {}, close: async () => {} };
+    const bus = { publish: async () => {}, offer: () => false, subscribe: () => {}, close: async () => {} };
     const processes = [await start({ ...ground, bus }), await start({ ...(await ground.another()), bus })];
     const tokens: { token: string; at: number }[] = [];
     const caches: { jwks: { keys: JWK[] }; at: number }[] = [];

@@ -2,6 +2,8 @@ import { Client } from 'pg';
 import type { Db } from './db/index.ts';
 import type { Log } from './log.ts';
 
+type Listener = (message: string) => unknown;
+
 /**
  * Tells the other processes that something changed. Best effort: whoever listens keeps a version check or a periodic
  * reload behind it, so that a lost message costs time and never correctness.
@@ -9,8 +11,13 @@ import type { Log } from './log.ts';
 export interface Bus {
   /** Inside a transaction the message leaves at its commit. @param message at most 7,000 bytes, no secrets */
   publish(topic: string, message?: string): Promise<void>;
-  /** `listener` also hears this process's own messages, and `'reconnected'` after a gap in which some may have been lost. */
-  subscribe(topic: string, listener: (message: string) => void): void;
+  /** Tells this process alone, at once. @returns whether a listener has taken it on, so that nobody else need be told */
+  offer(topic: string, message: string): boolean;
+  /**
+   * `listener` also hears this process's own messages, and `'reconnected'` after a gap in which some may have been lost. It
+   * returns true for what it has taken on.
+   */
+  subscribe(topic: string, listener: Listener): void;
   close(): Promise<void>;
 }
 
@@ -20,18 +27,20 @@ const retryAfterMilliseconds = 1_000;
 /** A bus over PostgreSQL's LISTEN/NOTIFY, which carries a message exactly when its transaction commits. */
 export async function createBus(options: { url: string; db: Db; log: Log }): Promise<Bus> {
   const { db, log } = options;
-  const listeners = new Map<string, Set<(message: string) => void>>();
+  const listeners = new Map<string, Set<Listener>>();
   let client: Client | undefined;
   let closed = false;
 
-  const tell = (topic: string, message: string) => {
+  const tell = (topic: string, message: string): boolean => {
+    let taken = false;
     for (const listener of listeners.get(topic) ?? []) {
       try {
-        listener(message);
+        if (listener(message) === true) taken = true;
       } catch (error) {
         log.error({ err: error, topic }, 'a listener on the bus failed');
       }
     }
+    return taken;
   };
 
   const tellAll = (message: string) => {
@@ -70,6 +79,7 @@ export async function createBus(options: { url: string; db: Db; log: Log }): Pro
     async publish(topic, message = '') {
       await db.query('select pg_notify($1, $2)', [channel, `${topic} ${message}`], 'notify');
     },
+    offer: tell,
     subscribe(topic, listener) {
       listeners.set(topic, (listeners.get(topic) ?? new Set()).add(listener));
     },

@@ -34,7 +34,7 @@ export async function credentialsRoom(
   const clock = systemClock;
   const vault = createVault('a secret of the tests');
   const limits = createLimits({ pool: db.pool, redis, vault, log });
-  const events = createEvents({ db, clock, log, vault, bus: { publish: async () => undefined } });
+  const events = createEvents({ db, clock, log, vault, bus: { publish: async () => undefined, offer: () => false } });
   const sessions = createSessions({ db, clock, vault, mayHold: createStanding({ db }).mayHold });
   const ended: { accountId: string; reason: string; except?: string | undefined }[] = [];
   const watched = {
