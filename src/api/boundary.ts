@@ -30,10 +30,10 @@ export function problemBoundary({ issuer }: { issuer: string }): Middleware {
       const refusal = refusalFrom(thrown);
       if (refusal) {
         const { code, kind, cause } = refusal;
-        state.log.info({ refusal: code, kind, cause: (cause as Error | undefined)?.message }, 'refused');
+        state.log().info({ refusal: code, kind, cause: (cause as Error | undefined)?.message }, 'refused');
         answer(ctx as AppContext, problemFrom(refusal, base, state.traceId), refusalHeaders(refusal));
       } else {
-        state.log.error({ err: thrown }, 'a request failed');
+        state.log().error({ err: thrown }, 'a request failed');
         const internal = new Refusal('internal', { kind: 'unavailable' });
         answer(ctx as AppContext, problemFrom(internal, base, state.traceId));
       }

@@ -14,7 +14,7 @@ import rejectStructuredTokens from 'oidc-provider/lib/shared/reject_structured_t
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../platform/log.ts';
 import { leaveLogoutToOutbox } from './back-channel-logout.ts';
-import { answerTokenEndpoints, type Step, wrapGrant } from './engine-internals.ts';
+import { answerTokenEndpoints, letRequestsGo, type Step, wrapGrant } from './engine-internals.ts';
 import { logEngine } from './listening.ts';
 import { createPrompts } from './prompts.ts';
 import { refuseLateReplays } from './replays.ts';
@@ -81,6 +81,25 @@ describe('grant handlers', () => {
   it('of a grant type that the engine does not have are a fault at the start', () => {
     expect(() => wrapGrant(createProvider(), 'password', (engine) => engine)).toThrow('no handler for password');
   });
+});
+
+it('the context of a request is a property, for those that are to be let go of once they are answered', async () => {
+  const kept = createProvider();
+  const forgotten = createProvider();
+  letRequestsGo(forgotten);
+  const seen: unknown[] = [];
+  for (const provider of [kept, forgotten]) {
+    provider.use(async (ctx, next) => {
+      await next();
+      const { get, value } = Object.getOwnPropertyDescriptor(ctx, 'oidc')!;
+      seen.push([typeof get, value === undefined ? undefined : value.provider === provider]);
+    });
+    expect(await post(provider, '/token/introspection', { token: 'x' })).toMatchObject({ body: { active: false } });
+  }
+  expect(seen).toEqual([
+    ['function', undefined],
+    ['undefined', true],
+  ]);
 });
 
 describe('introspection and revocation', () => {

@@ -10,6 +10,10 @@ import revocationSteps from 'oidc-provider/lib/actions/revocation.js';
 // @ts-expect-error
 import tokenSteps from 'oidc-provider/lib/actions/token.js';
 // @ts-expect-error
+import als from 'oidc-provider/lib/helpers/als.js';
+// @ts-expect-error
+import Router from 'oidc-provider/lib/helpers/router.js';
+// @ts-expect-error
 import validateDpop from 'oidc-provider/lib/helpers/validate_dpop.js';
 // @ts-expect-error
 import instance from 'oidc-provider/lib/helpers/weak_cache.js';
@@ -94,3 +98,34 @@ const mayUse: Step = async (ctx, next) => {
 const grantTypeCheck = (tokenSteps as Step[]).findIndex(({ name }) => name === 'allowedGrantTypeCheck');
 if (grantTypeCheck < 0) throw new Error('the engine’s token endpoint is not as expected');
 tokenSteps[grantTypeCheck] = mayUse;
+
+type EnsureContext = (ctx: KoaContextWithOIDC & { router?: object }, next: () => Promise<void>) => Promise<void>;
+type WithContext = Provider & { OIDCContext: new (ctx: KoaContextWithOIDC) => KoaContextWithOIDC['oidc'] };
+
+const letGo = new WeakMap<object, WithContext>();
+
+/**
+ * Has this provider's requests be forgotten once they are answered. The engine gives each an accessor, `ctx.oidc`, with a
+ * function of its own; V8 keeps the functions of accessors among old objects, so that all such a function refers to, the
+ * whole request, is copied about until the next full collection. A property does the same.
+ */
+export const letRequestsGo = (provider: Provider): void => {
+  letGo.set(instance(provider).router, provider as WithContext);
+};
+
+const ensureProperty =
+  (ensureAccessor: EnsureContext): EnsureContext =>
+  (ctx, next) => {
+    const provider = ctx.router && letGo.get(ctx.router);
+    if (!provider) return ensureAccessor(ctx, next);
+    (ctx as { oidc: KoaContextWithOIDC['oidc'] }).oidc = new provider.OIDCContext(ctx);
+    return als.run(ctx, next);
+  };
+
+for (const method of ['get', 'post', 'put', 'delete', 'options']) {
+  const plain = Router.prototype[method];
+  Router.prototype[method] = function register(name: string, path: string, ensure: EnsureContext, ...steps: Step[]) {
+    if (ensure.name !== 'ensureOIDC') throw new Error('the engine’s routes are not as expected');
+    return plain.call(this, name, path, ensureProperty(ensure), ...steps);
+  };
+}

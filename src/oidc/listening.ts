@@ -36,7 +36,7 @@ export function measureEngine(provider: Provider, measure: ProtocolMeasure): voi
 
 /** Writes the engine's refusals and faults to the log; errors by name, since descriptions may quote what was sent. */
 export function logEngine(provider: Provider, log: Log): void {
-  const logOf = (ctx: KoaContextWithOIDC): Log => (ctx.state as Partial<AppState>).log ?? log;
+  const logOf = (ctx: KoaContextWithOIDC): Log => (ctx.state as Partial<AppState>).log?.() ?? log;
   for (const name of refusals) {
     provider.on(name as 'server_error', (ctx: KoaContextWithOIDC, error: Error & { error?: string }) => {
       const client = ctx.oidc?.client?.clientId;

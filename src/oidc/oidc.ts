@@ -34,7 +34,7 @@ import { limitClientRequests } from './client-requests.ts';
 import { createSecretCheck, type SecretBudgets } from './client-secret.ts';
 import { type ConfigurationPorts, configuration } from './configuration.ts';
 import { askForCodeAgain, limitUserCodes, slowDownPolling } from './device-flow.ts';
-import { answerTokenEndpoints, openIdScopesOf, type TokenEndpoints } from './engine-internals.ts';
+import { answerTokenEndpoints, letRequestsGo, openIdScopesOf, type TokenEndpoints } from './engine-internals.ts';
 import { allForEngine, forEngine } from './faults.ts';
 import { ownFormPages } from './form-pages.ts';
 import { type CameBy, createLoadExistingGrant } from './grants.ts';
@@ -159,6 +159,7 @@ export function createOidc(ports: OidcPorts): Oidc {
       configuration(shared as never, { keys: keys.current().all as object[] }),
     );
     provider.proxy = true;
+    letRequestsGo(provider);
     secrets.check(provider);
     leaveLogoutToOutbox(provider);
     refuseLateReplays(provider);

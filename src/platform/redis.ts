@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { Cluster, CommonRedisOptions, Redis, RedisOptions } from 'ioredis';
 import type { Log } from './log.ts';
 import { isSentinelUrl, readSentinelUrl } from './redis-url.ts';
@@ -8,7 +9,6 @@ export type RedisConnection = Redis | Cluster;
 const patience = 3_000;
 
 const common = {
-  enableAutoPipelining: true,
   maxRetriesPerRequest: 2,
   connectTimeout: 3_000,
   // A connection that was lost without a word is one for a quarter of an hour, as far as the network tells.
@@ -35,10 +35,30 @@ export async function connectRedis(url: string, log: Log): Promise<RedisConnecti
     );
   };
   const redis = open();
-  if (!redis.isCluster) refuseWhenSilent(redis as Redis);
+  if (!redis.isCluster) {
+    gatherCommands(redis as Redis);
+    refuseWhenSilent(redis as Redis);
+  }
   // Without a listener ioredis prints every retry to the console; it reconnects by itself.
   redis.on('error', (error: Error) => log.warn({ err: error }, 'redis is out of reach'));
   return redis;
+}
+
+/**
+ * What is asked in one turn of the event loop is sent in one piece: each piece wakes the server. (ioredis's own way,
+ * `enableAutoPipelining`, makes a pipeline with an accessor, which V8 keeps, with all that was asked, until the next full
+ * collection.)
+ */
+function gatherCommands(redis: Redis): void {
+  const send = redis.sendCommand.bind(redis);
+  redis.sendCommand = (...command) => {
+    const { stream } = redis as unknown as { stream?: Writable };
+    if (stream?.writableCorked === 0) {
+      stream.cork();
+      setImmediate(() => stream.uncork());
+    }
+    return send(...command);
+  };
 }
 
 /** What was sent, what waits for a connection, and what is to be sent again over a new one. */

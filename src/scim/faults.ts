@@ -80,12 +80,12 @@ export const scimFaults: Middleware = async (ctx, next) => {
     const { state } = ctx as AppContext;
     const fault = faultOf(thrown);
     if (isCutOff(thrown)) {
-      state.log.info('the connection was cut off');
+      state.log().info('the connection was cut off');
       ctx.status = 400;
       return;
     }
-    if (!fault) state.log.error({ err: thrown }, 'a request failed');
-    else state.log.info({ status: fault.status, scimType: fault.scimType }, 'refused');
+    if (!fault) state.log().error({ err: thrown }, 'a request failed');
+    else state.log().info({ status: fault.status, scimType: fault.scimType }, 'refused');
     if (thrown instanceof Refusal) ctx.set(refusalHeaders(thrown));
     ctx.status = fault?.status ?? 500;
     ctx.body = JSON.stringify(

@@ -55,16 +55,18 @@ export function errorBoundary(show?: (ctx: AppContext, page: ErrorPage) => strin
       const cause = thrown instanceof Error ? thrown.cause : undefined;
       const error = cause instanceof Refusal ? cause : thrown;
       if (error instanceof Refusal) {
-        state.log.info(
-          { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
-          'refused',
-        );
+        state
+          .log()
+          .info(
+            { refusal: error.code, kind: error.kind, cause: (error.cause as Error | undefined)?.message },
+            'refused',
+          );
         const { code, kind, retryAfter } = error;
         answer({ status: statusOfKind[kind], code, traceId, retryAfter }, refusalHeaders(error));
       } else if (isHttpError(error)) {
         answer({ status: error.status, code: codeOfStatus[error.status] ?? 'request.refused', traceId });
       } else {
-        state.log.error({ err: error }, 'a request failed');
+        state.log().error({ err: error }, 'a request failed');
         answer({ status: 500, code: 'internal', traceId });
       }
     }

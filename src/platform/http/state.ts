@@ -5,7 +5,8 @@ import type { Log } from '../log.ts';
 export interface AppState {
   /** Names the request in the logs and on an error page. */
   traceId: string;
-  log: Log;
+  /** What is written to it bears the trace's id. */
+  log: () => Log;
   /** Of this answer's Content-Security-Policy. */
   nonce: string;
 }

@@ -12,11 +12,7 @@ export function requestTrace(log: Log): Middleware {
     // A trace that is kept has an id already.
     state.traceId ??= traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
     // Made for those that have something to say: most requests do not.
-    let own: Log | undefined;
-    Object.defineProperty(state, 'log', {
-      configurable: true,
-      get: () => (own ??= log.child({ trace: state.traceId })),
-    });
+    state.log = () => log.child({ trace: state.traceId });
     const started = performance.now();
     ctx.set('x-request-id', state.traceId);
     try {
