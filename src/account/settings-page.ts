@@ -1,14 +1,9 @@
 import { createForm, type FieldSpec, type Typed } from '../platform/form.ts';
+import { languageName } from '../platform/formats.ts';
 import { type Preferences, profileSpec, withholdableClaims } from '../users/index.ts';
 import { ownPage } from './own-pages.ts';
 
 const home = '/account/settings';
-
-/** How a language calls itself. */
-const nameOf = (tag: string): string => {
-  const name = new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag;
-  return name.charAt(0).toLocaleUpperCase(tag) + name.slice(1);
-};
 
 const box = (name: string, value: boolean): FieldSpec => ({
   name,
@@ -36,7 +31,7 @@ export function settingsPage(
         required: true,
         label: 'label.settings.language',
         options: { '': 'settings.language.browser' },
-        choices: Object.fromEntries(locales.map((tag) => [tag, nameOf(tag)])),
+        choices: Object.fromEntries(locales.map((tag) => [tag, languageName(tag)])),
         value: preferences.language ?? '',
       },
       {

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Db } from '../platform/db/index.ts';
 import { type Bus, type Clock, type Log, secondsAfter, together, type Vault } from '../platform/index.ts';
 import { inSpan } from '../platform/spans.ts';
@@ -247,16 +246,21 @@ function createLane(
 /** Waits for a ring or for time to pass; a ring while nobody waits is kept. */
 function createBell(): { ring(): void; heard(milliseconds: number): Promise<void> } {
   let rung = false;
-  let silence = new AbortController();
+  let wakeUp = () => {};
   return {
     ring() {
       rung = true;
-      silence.abort();
+      wakeUp();
     },
     async heard(milliseconds) {
-      if (!rung) await wait(milliseconds, undefined, { signal: silence.signal }).catch(() => {});
+      if (!rung) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const timer = setTimeout(resolve, milliseconds);
+        wakeUp = resolve;
+        await promise;
+        clearTimeout(timer);
+      }
       rung = false;
-      silence = new AbortController();
     },
   };
 }

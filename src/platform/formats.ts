@@ -23,7 +23,15 @@ export const numberFormat = kept<Intl.NumberFormatOptions, Intl.NumberFormat>(In
 export const dateFormat = kept<Intl.DateTimeFormatOptions, Intl.DateTimeFormat>(Intl.DateTimeFormat);
 export const pluralRules = kept<Intl.PluralRulesOptions, Intl.PluralRules>(Intl.PluralRules);
 
-const namesOf = kept<Intl.DisplayNamesOptions, Intl.DisplayNames>(Intl.DisplayNames as never);
+const names = new Map<string, string>();
 
-/** What a language calls itself. */
-export const languageName = (code: string): string => namesOf(code, { type: 'language' }).of(code) ?? code;
+/** What a language of ours calls itself, as it begins a line. */
+export function languageName(code: string): string {
+  let name = names.get(code);
+  if (!name) {
+    const spoken = new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code;
+    name = spoken.charAt(0).toLocaleUpperCase(code) + spoken.slice(1);
+    names.set(code, name);
+  }
+  return name;
+}

@@ -186,12 +186,11 @@ function languagesOf(locales: Locale[], { locale, url: own }: PageContext, inste
   if (instead === false) return [];
   const url = instead ?? own;
   return locales.map((code) => {
-    const spoken = code === PSEUDO_LOCALE ? 'RTL' : languageName(code);
     // A request for `//host` or `/\host` must not become a link to another house.
     const [path = '', query = ''] = url.split('?');
     const params = new URLSearchParams(query);
     params.set('lang', code);
-    const name = spoken.charAt(0).toLocaleUpperCase(code) + spoken.slice(1);
+    const name = code === PSEUDO_LOCALE ? 'RTL' : languageName(code);
     return { code, name, current: code === locale, href: `${path.replace(/^[/\\]+/, '/')}?${params}` };
   });
 }

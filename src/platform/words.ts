@@ -49,6 +49,13 @@ export function createWords(options: { dir: string; log?: Log; pseudo?: boolean;
   const locales = [...catalogues.keys()];
   const language = (locale: Locale) => (locale === PSEUDO_LOCALE ? FALLBACK : locale);
   const missed = new Set<string>();
+  const untaggedOnes = new WeakMap<Part[], Part[]>();
+
+  function plain(parts: Part[]): Part[] {
+    const known = untaggedOnes.get(parts) ?? untagged(parts);
+    untaggedOnes.set(parts, known);
+    return known;
+  }
 
   function find(locale: Locale, code: string): Part[] {
     const parts = catalogues.get(locale)?.get(code) ?? english?.get(code);
@@ -63,7 +70,7 @@ export function createWords(options: { dir: string; log?: Log; pseudo?: boolean;
     locales,
     negotiate: (wishes) => negotiate(locales, wishes),
     words: (locale, timeZone) => (code, params) =>
-      sayMessage(untagged(find(locale, code)), language(locale), params ?? {}, { timeZone }),
+      sayMessage(plain(find(locale, code)), language(locale), params ?? {}, { timeZone }),
     markup: (locale, timeZone) => (code, params) =>
       linked(
         sayMessage(find(locale, code), language(locale), params ?? {}, { shielded: escapeHtml, timeZone }),

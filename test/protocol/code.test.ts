@@ -160,6 +160,37 @@ describe('formats', () => {
   });
 });
 
+describe('where a sign-in begins', () => {
+  it('is the page that asks who it is, where that is all there is to ask; else the flow decides', async () => {
+    const config = await discover(cardea, clients.web);
+    const person = createPerson();
+    await signInWith(config, { person });
+    const cookie = person.cookies
+      .all()
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ');
+    const sentTo = async (parameters: Record<string, string>, headers = {}) => {
+      const challenge = { code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+      const common = { redirect_uri: CALLBACK, scope: 'openid', ...challenge };
+      const url = oidc.buildAuthorizationUrl(config, { ...common, ...parameters });
+      const answer = await fetch(url, { redirect: 'manual', headers });
+      const [, uid] = /^signin=([^;]+).*/.exec(answer.headers.getSetCookie().join('\n')) ?? [];
+      const { pathname } = new URL(answer.headers.get('location')!, cardea.issuer);
+      // The cookie is for all steps, wherever the browser is sent.
+      expect(answer.headers.getSetCookie().find((line) => line.startsWith('signin='))).toContain(
+        `path=/signin/${uid};`,
+      );
+      return pathname.replace(uid!, ':uid');
+    };
+    expect(await sentTo({})).toBe('/signin/:uid/identifier');
+    expect(await sentTo({ login_hint: ADA.email, ui_locales: 'de' })).toBe('/signin/:uid/identifier');
+    expect(await sentTo({ prompt: 'create' })).toBe('/signin/:uid');
+    expect(await sentTo({ idp_hint: 'somebody' })).toBe('/signin/:uid');
+    expect(await sentTo({ prompt: 'login' }, { cookie })).toBe('/signin/:uid');
+    expect(await sentTo({ prompt: 'select_account' }, { cookie })).toBe('/signin/:uid');
+  });
+});
+
 describe('one session, several applications', () => {
   it('signs in to a second application without a question, and two people do not mix', async () => {
     const person = createPerson();
