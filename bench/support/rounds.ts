@@ -7,6 +7,8 @@ import { processorSeconds } from './processes.ts';
 export interface Pace {
   rounds: number;
   seconds: number;
+  /** Seconds before the first round that do not count. */
+  warmUp: number;
 }
 
 export interface Figure extends Measured {
@@ -27,11 +29,14 @@ type Prepared = Omit<Load, 'port' | 'seconds'>;
 export async function compare(
   targets: Target[],
   prepare: (target: Target, round: number) => Promise<Prepared> | Prepared,
-  { rounds, seconds }: Pace,
+  { rounds, seconds, warmUp }: Pace,
 ): Promise<Figure[]> {
   const runs = targets.map(() => [] as (Measured & { processor?: number })[]);
   // Compilers and caches warm up in a round that does not count: what is measured is a process in service.
-  for (const target of targets) await run(target, await prepare(target, 0), seconds);
+  for (const target of targets) {
+    const before = target.kind === 'ceiling' ? seconds : warmUp;
+    await run(target, await prepare(target, 0), before);
+  }
   for (let round = 1; round <= rounds; round++) {
     const order = targets.map((_, index) => (round % 2 ? index : targets.length - 1 - index));
     for (const index of order) {
