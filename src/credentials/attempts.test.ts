@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { credentialsRoom } from '../../test/support/credentials.ts';
-import { connectRedis, newId, type RedisConnection, silentLog } from '../platform/index.ts';
-import type { Attempt, Attempts, Reservation } from './attempts.ts';
+import {
+  type Budget,
+  connectRedis,
+  createVault,
+  newId,
+  type RedisConnection,
+  Refusal,
+  silentLog,
+  systemClock,
+} from '../platform/index.ts';
+import { type Attempt, type Attempts, createAttempts, type Reservation } from './attempts.ts';
 
 let seed = 0;
 /** Nobody and nowhere that another test knows. */
@@ -245,6 +254,24 @@ describe.skipIf(!inject('redisUrl'))('counted in Redis', () => {
       for (const key of await redis.keys('limit:*')) await redis.pexpire(key, (await redis.pttl(key)) - seconds * 1000);
     },
   }));
+});
+
+it('where one of the budgets cannot be counted, no point of the others is missed', async () => {
+  const points = new Map<string, number>();
+  const add = (name: string, by: number) => points.set(name, (points.get(name) ?? 0) + by);
+  const limits = {
+    async take({ name }: Budget) {
+      if (name === 'signinAddress') throw new Refusal('store.unavailable', { kind: 'unavailable' });
+      // Longer under way than what fails.
+      await new Promise(setImmediate);
+      add(name, 1);
+      return { allowed: true, taken: points.get(name)!, blocked: false, retryAfter: 0 };
+    },
+    giveBack: async ({ name }: Budget) => void add(name, -1),
+  };
+  const attempts = createAttempts({ limits: limits as never, clock: systemClock, vault: createVault('x'.repeat(40)) });
+  await expect(attempts.before(stranger())).rejects.toMatchObject({ kind: 'unavailable' });
+  expect(Object.fromEntries(points)).toEqual({ signinPair: 0, signinAccount: 0 });
 });
 
 describe('while nobody can count', () => {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { addressKey, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
+import { addressKey, allOf, type Budget, type Clock, type Limits, type Vault } from '../platform/index.ts';
 import { emailKey, isEmail } from '../users/index.ts';
 import { type Budgets, budgetsOf } from './budgets.ts';
 import { createDevices, type Devices } from './devices.ts';
@@ -125,12 +125,18 @@ export function createAttempts(options: {
     async before(attempt) {
       const taken: Taken[] = [];
       const until = performance.now() + patience;
+      const take = async ({ budget, key }: Lane) => {
+        const count = await takeOne(budget, key, until);
+        if (count.allowed) taken.push({ budget, key, last: count.taken === budget.points });
+        return count;
+      };
       for (const lanes of lanesOf(attempt)) {
-        const counts = await Promise.all(lanes.map(({ budget, key }) => takeOne(budget, key, until)));
+        const counts = await allOf(lanes.map(take)).catch(async (error: unknown) => {
+          // One cannot be counted; what was taken of the others would be missed until their windows end.
+          await giveBack(taken).catch(() => {});
+          throw error;
+        });
         const refused = counts.filter(({ allowed }) => !allowed);
-        for (const [at, { allowed, taken: points }] of counts.entries()) {
-          if (allowed) taken.push({ ...lanes[at]!, last: points === lanes[at]!.budget.points });
-        }
         if (refused.length > 0) {
           await giveBack(taken);
           return { allowed: false, retryAfter: Math.max(1, ...refused.map(({ retryAfter }) => retryAfter)) };

@@ -2,7 +2,7 @@ import type { Events } from '../events/index.ts';
 import type { Mail, SecurityNotice, Sms } from '../mail/index.ts';
 import { describeAgent } from '../platform/agent.ts';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
+import { allOf, type Clock, type Limits, Refusal, randomToken, secondsAfter, sha256 } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { type User, type Users, wants } from '../users/index.ts';
 import { type Budgets, countMessage } from './budgets.ts';
@@ -179,7 +179,7 @@ export function createNotices(deps: {
           timeZone: user.profile.zoneinfo,
           params: { what, when: clock.now(), ip, device: shortly(userAgent), link: notMe },
         });
-        await Promise.all([keep(token, user.id, what), letter]);
+        await allOf([keep(token, user.id, what), letter]);
         await sendText(user, deps.noticeText(spoken, what, notMe), ip);
       });
     },

@@ -1,4 +1,5 @@
 /** The ground every room stands on; knows nothing of identity. Larger parts have doors of their own beside this one. */
+export { allOf } from './all-of.ts';
 export { type Bus, createBus } from './bus.ts';
 export { type Clock, secondsAfter, systemClock } from './clock.ts';
 export { createVault, isId, newId, randomToken, sameBytes, sha256, type Vault } from './crypto.ts';

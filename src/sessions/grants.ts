@@ -1,6 +1,6 @@
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, remembered, type Stops, secondsAfter } from '../platform/index.ts';
+import { allOf, type Clock, remembered, type Stops, secondsAfter } from '../platform/index.ts';
 import type { CaughtUp } from './caught-up.ts';
 import { type GrantDocument, mergeGrants, words } from './grant-document.ts';
 
@@ -98,7 +98,7 @@ export function createGrants(deps: {
         const expiresAt = secondsAfter(now, expiresIn!);
         // Sent together and done in this order. The first locks the account against being stopped until we commit: no grant
         // is born after a stop.
-        const [may, fresh] = await Promise.all([
+        const [may, fresh] = await allOf([
           mayHold(payload.accountId!),
           db.query(
             `insert into authorization_grant (id, account_id, client_id, payload, created_at, expires_at)

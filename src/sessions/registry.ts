@@ -1,6 +1,6 @@
 import { errors } from 'oidc-provider';
 import type { Db } from '../platform/db/index.ts';
-import { type Clock, remembered, type Stops, together } from '../platform/index.ts';
+import { allOf, type Clock, remembered, type Stops, together } from '../platform/index.ts';
 
 /** What the engine keeps in a session for one application. */
 export interface Authorization {
@@ -158,7 +158,7 @@ export function createRegistry(deps: {
       await db.transact(async () => {
         // Sent together and done in this order. The first locks the account against being stopped until we commit: no
         // session is born after a stop.
-        const [may, [row]] = await Promise.all([mayHold(signIn.accountId), write(signIn, changes, now)]);
+        const [may, [row]] = await allOf([mayHold(signIn.accountId), write(signIn, changes, now)]);
         if (!may) throw new errors.AccessDenied('the account may hold no session');
         if (!row) throw sessionEnded();
         if (!row.is_new && isChange(changes)) stops?.mark(`session:${signIn.uid}`);

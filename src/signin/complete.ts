@@ -1,4 +1,5 @@
 import { acrOf, amrOf } from '../credentials/index.ts';
+import { allOf } from '../platform/index.ts';
 import { lookOf, type User } from '../users/index.ts';
 import { deviceCookie, rememberedCookie } from './device.ts';
 import type { Interaction } from './interaction.ts';
@@ -56,7 +57,7 @@ export function createComplete(ports: SigninPorts) {
       userAgent: ctx.get('user-agent'),
       data: { methods: amr, ...(acr ? { acr } : {}), newDevice, ...(provider ? { provider } : {}) },
     });
-    await Promise.all([succeeded, users.signedIn(user.id)]);
+    await allOf([succeeded, users.signedIn(user.id)]);
     device.write(ctx, attempts.deviceToken(user.id, known));
     present.wear(ctx, lookOf(user));
   };

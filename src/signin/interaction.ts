@@ -1,6 +1,7 @@
 import { errors, type InteractionResults, type Provider } from 'oidc-provider';
 import { acrValues, satisfies } from '../credentials/index.ts';
 import { type AppContext, type Form, goTo, readForm } from '../platform/http/index.ts';
+import { allOf } from '../platform/index.ts';
 import { fieldsLacking, type OrganisationPolicy, type User } from '../users/index.ts';
 import { requestedAcr } from './asked.ts';
 import { type Attempt, type AttemptStore, freshAttempt } from './attempt.ts';
@@ -134,7 +135,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
       startOver(attempt, { ...proved, mailbox, risk });
     },
     async finish(result) {
-      await Promise.all([ports.store.end(uid), handOver(ports, details, result)]);
+      await allOf([ports.store.end(uid), handOver(ports, details, result)]);
       goTo(ctx, details.returnTo);
     },
     show: (model, options = {}) => ports.present.page(ctx, model, { ...options, uiLocales }),

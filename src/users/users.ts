@@ -1,7 +1,7 @@
 import { LockMode } from '@mikro-orm/core';
 import type { Events } from '../events/index.ts';
 import { type Db, isDuplicate } from '../platform/db/index.ts';
-import { type Clock, isId, newId, Refusal } from '../platform/index.ts';
+import { allOf, type Clock, isId, newId, Refusal } from '../platform/index.ts';
 import type { Sessions } from '../sessions/index.ts';
 import { insertAccount, readAccount, readAccountAt } from './account-row.ts';
 import { emailKey, isEmail } from './email.ts';
@@ -150,7 +150,7 @@ export function createUsers(options: {
         about(user);
         // Sent together and done in this order: whichever fails takes everything back.
         await db.transact(() =>
-          Promise.all([
+          allOf([
             insertAccount(db, user),
             refuseKept(user),
             events.record({ type: 'user.created', ...by, subject: user.id, data: { state: user.state } }),

@@ -47,6 +47,8 @@ export interface Db {
 
 interface OpenTransaction {
   client: PoolClient;
+  /** The connection is its own only while it is open; then it is the next one's. */
+  state: 'open' | 'done' | 'undone';
   em?: EntityManager;
   beforeCommit: (() => Promise<void>)[];
   afterCommit: (() => void | Promise<void>)[];
@@ -101,12 +103,13 @@ export async function createDb(options: {
   };
 
   /** An entity manager on the transaction's connection. Of a transaction MikroORM asks nothing but this. */
-  const unitOfWork = (client: PoolClient): EntityManager => {
+  const unitOfWork = (open: OpenTransaction): EntityManager => {
     const em = orm.em.fork();
     const transaction = {
       isTransaction: true,
       async executeQuery({ sql, parameters }: CompiledQuery) {
-        const { rows, rowCount } = await client.query(sql, [...parameters]);
+        if (open.state !== 'open') throw new Error('the transaction is over');
+        const { rows, rowCount } = await open.client.query(sql, [...parameters]);
         return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
       },
     };
@@ -114,8 +117,18 @@ export async function createDb(options: {
     return em;
   };
 
+  /**
+   * The transaction that is open here. What was begun in one and comes after its end is outside it; after a rollback it is
+   * not done at all, as a part of what was taken back.
+   */
+  const current = (): OpenTransaction | undefined => {
+    const transaction = open.getStore();
+    if (transaction?.state === 'undone') throw new Error('the transaction has been rolled back');
+    return transaction?.state === 'open' ? transaction : undefined;
+  };
+
   const demandOpen = (): OpenTransaction => {
-    const joined = open.getStore();
+    const joined = current();
     if (!joined) throw new Error('there is no open transaction');
     return joined;
   };
@@ -124,24 +137,31 @@ export async function createDb(options: {
     orm,
     pool,
     em() {
-      const joined = open.getStore();
+      const joined = current();
       if (!joined) return orm.em.fork();
-      joined.em ??= unitOfWork(joined.client);
+      joined.em ??= unitOfWork(joined);
       return joined.em;
     },
     async transact(work) {
-      if (open.getStore()) return work();
+      if (current()) return work();
       const beforeCommit: OpenTransaction['beforeCommit'] = [];
       const afterCommit: OpenTransaction['afterCommit'] = [];
       const whole = async (client: PoolClient) => {
-        const transaction: OpenTransaction = { client, beforeCommit, afterCommit };
-        return open.run(transaction, async () => {
-          const result = await work();
-          await transaction.em?.flush();
-          for (const last of beforeCommit) await last();
-          await transaction.em?.flush();
+        const transaction: OpenTransaction = { client, state: 'open', beforeCommit, afterCommit };
+        try {
+          const result = await open.run(transaction, async () => {
+            const result = await work();
+            await transaction.em?.flush();
+            for (const last of beforeCommit) await last();
+            await transaction.em?.flush();
+            return result;
+          });
+          transaction.state = 'done';
           return result;
-        });
+        } catch (error) {
+          transaction.state = 'undone';
+          throw error;
+        }
       };
       const result = await storeFault(() => inTransaction(pool, whole));
       await runAfterCommit(afterCommit);
@@ -153,20 +173,20 @@ export async function createDb(options: {
     },
     afterCommit(work) {
       const joined = open.getStore();
-      if (joined) joined.afterCommit.push(work);
+      if (joined && joined.state !== 'done') joined.afterCommit.push(work);
       else void runAfterCommit([work]);
     },
     async query<Row>(sql: string, params: readonly unknown[] = [], name?: string) {
-      const joined = open.getStore();
       return storeFault(async () => {
-        await joined?.em?.flush();
+        await current()?.em?.flush();
         const statement = { text: sql, values: [...params], ...(name && { name }) };
+        const joined = current();
         if (joined) gather(joined.client);
         return (await (joined?.client ?? pool).query(statement)).rows as Row[];
       });
     },
     async late<Row>(sql: string, params: readonly unknown[] = []) {
-      const answer = replica && !open.getStore() ? await replica.query<Row>(sql, params) : undefined;
+      const answer = replica && !current() ? await replica.query<Row>(sql, params) : undefined;
       return answer ?? db.query<Row>(sql, params);
     },
     replica: () => replica?.state,

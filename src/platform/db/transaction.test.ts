@@ -96,3 +96,47 @@ it('nothing of a transaction is done when its first statement comes along with a
   }
   expect(await eventually(() => db.query('select n from kept'))).toEqual([]);
 });
+
+it('what is still under way when its transaction is rolled back writes nothing more, neither by itself nor for the next', async () => {
+  await db.query('create table kept (n int)');
+  const gate = Promise.withResolvers<void>();
+  const late: Promise<unknown>[] = [];
+  const failed = db.transact(async () => {
+    const slow = async (work: () => Promise<unknown>) => {
+      await gate.promise;
+      await work();
+    };
+    late.push(slow(() => db.query('insert into kept values (1)')));
+    late.push(slow(() => db.transact(() => db.query('insert into kept values (2)'))));
+    await db.query('select 1');
+    throw new Error('no');
+  });
+  await expect(failed).rejects.toThrow('no');
+  const next = db.transact(async () => {
+    await db.query('insert into kept values (3)');
+    gate.resolve();
+    await Promise.allSettled(late);
+    throw new Error('no');
+  });
+  await expect(next).rejects.toThrow('no');
+  expect((await Promise.allSettled(late)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  expect(await db.query('select n from kept')).toEqual([]);
+});
+
+it('what comes after its transaction has committed stands by itself', async () => {
+  await db.query('create table kept (n int)');
+  const gate = Promise.withResolvers<void>();
+  let late: Promise<unknown> | undefined;
+  await db.transact(async () => {
+    late = gate.promise.then(() => db.query('insert into kept values (1)'));
+    await db.query('select 1');
+  });
+  const next = db.transact(async () => {
+    await db.query('select 1');
+    gate.resolve();
+    await late;
+    throw new Error('no');
+  });
+  await expect(next).rejects.toThrow('no');
+  expect(await db.query('select n from kept')).toEqual([{ n: 1 }]);
+});

@@ -121,6 +121,31 @@ describe.each(['PostgreSQL', 'Redis'] as const)('stops told over %s', (kind) => 
     expect(await b.get('x')).toBe('dead');
   });
 
+  test('what was lost in a transaction that is rolled back is heard again by itself', async () => {
+    let isAway = false;
+    const query: Ground['db']['query'] = async (...asked) => {
+      if (isAway) throw new Refusal('store.unavailable', { kind: 'unavailable' });
+      return ground.db.query(...asked);
+    };
+    const c = createProcess({ ...ground, db: { ...ground.db, query } }, redis[0]);
+    await c.get('x');
+    isAway = true;
+    // With Redis the journal itself is looked at when it has lost its copy.
+    if (withRedis) await redis[0]!.del(keys.stream, keys.head);
+    const failing = ground.db.transact(async () => {
+      await c.stops.catchUp(['a key']).catch(() => {});
+      expect(c.stops.mayUse(performance.now(), ['thing:x'])).toBe(false);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    isAway = false;
+    await a.change('y', 'dead');
+    await eventually(async () => {
+      await c.stops.catchUp();
+      expect(await isRemembered(c)).toBe(true);
+    });
+  });
+
   test('while things are stopped under load, no answer that began after the stop is of before it', async () => {
     let state = 'alive';
     let running = true;

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/index.ts';
@@ -61,6 +62,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
   const fast = redis && createRedisJournal({ redis, clock, installation: durable.installation });
   const asked: Journal = fast ?? durable;
 
+  const onNobodysBehalf = AsyncLocalStorage.snapshot();
   const heard = createHeard();
   const pending = new WeakMap<object, Set<string>>();
   let followed = new Set<string>();
@@ -164,10 +166,13 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
     version++;
     if (!lost) {
       log.warn({ err: error }, 'what was stopped cannot be told; nothing is answered from memory');
-      setTimeout(find, retryMilliseconds).unref();
+      setTimeout(findAgain, retryMilliseconds).unref();
     }
     lost = error;
   };
+
+  /** Of whoever lost it, who may have been in a transaction, nothing is left by then. */
+  const findAgain = () => onNobodysBehalf(find);
 
   const find = async () => {
     try {
@@ -176,7 +181,7 @@ export function createStops(options: { db: Db; redis?: RedisConnection | undefin
       lost = undefined;
     } catch (error) {
       lose(error as Error);
-      setTimeout(find, retryMilliseconds).unref();
+      setTimeout(findAgain, retryMilliseconds).unref();
     }
   };
 

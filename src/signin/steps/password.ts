@@ -1,3 +1,4 @@
+import { allOf } from '../../platform/index.ts';
 import type { User } from '../../users/index.ts';
 import { deviceCookie } from '../device.ts';
 import type { Interaction } from '../interaction.ts';
@@ -109,7 +110,7 @@ export function createPasswordStep(ports: SigninPorts): StepHandler {
         if (await mayOffer(interaction, user.id)) attempt.offer = 'passkey';
         await interaction.advance();
       };
-      await Promise.all([givenBack, goOn()]);
+      await allOf([givenBack, goOn()]);
     },
   };
 }
