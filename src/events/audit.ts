@@ -106,8 +106,9 @@ export function createAudit(deps: { db: Db; log: Log; vault: Vault }): Audit {
   };
 
   return {
-    async history({ before, limit = 50, mayLag = false, ...about } = {}) {
-      const { text, params, name } = question({ ...about, before }, limit);
+    async history({ type, limit = 50, mayLag = false, ...about } = {}) {
+      const kind = typeof type === 'string' ? { type } : { types: type };
+      const { text, params, name } = question({ ...about, ...kind }, limit);
       const rows = mayLag ? await db.late<Row>(text, params) : await db.query<Row>(text, params, name);
       return rows.map(toRecord);
     },
@@ -173,19 +174,23 @@ const conditions = {
   subject: (param: string) => `subject = ${param}::uuid`,
   actorId: (param: string) => `actor_id = ${param}`,
   client: (param: string) => `client = ${param}`,
-  type: (param: string) => `type = any(${param}::text[])`,
+  type: (param: string) => `type = ${param}`,
+  types: (param: string) => `type = any(${param}::text[])`,
   before: (param: string) => `id < ${param}::uuid`,
 };
 
-/** A statement for each kind of filter, so that each is planned for what it asks. */
-function question(filter: Pick<AuditFilter, keyof typeof conditions>, limit: number) {
+/**
+ * A statement for each kind of filter, so that each is planned for what it asks: events of one type come from its index in
+ * their order, of several they would not.
+ */
+function question(filter: Partial<Record<keyof typeof conditions, unknown>>, limit: number) {
   const asked = (Object.keys(conditions) as (keyof typeof conditions)[]).filter((name) => filter[name] !== undefined);
   const where = asked.map((name, index) => conditions[name](`$${index + 2}`));
   const text = `select ${columns} from audit_event ${where.length > 0 ? `where ${where.join(' and ')}` : ''}
     order by id desc limit $1`;
   return {
     text,
-    params: [limit, ...asked.map((name) => (name === 'type' ? [filter[name]].flat() : filter[name]))],
+    params: [limit, ...asked.map((name) => filter[name])],
     name: ['audit-history', ...asked].join('-'),
   };
 }

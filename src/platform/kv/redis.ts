@@ -27,8 +27,8 @@ type WithScripts = Redis & {
 
 /**
  * Over Redis 6.2 or later, a single server or a Cluster: a value and its mark share a hash tag, so each operation
- * stays in one slot. One command a write (SET … PX), never MULTI, which costs four times as much; ioredis pipelines
- * what is asked in the same tick.
+ * stays in one slot. One command a write (SET … PX), never MULTI, which costs four times as much; what is
+ * asked in one turn of the event loop is sent in one piece (`platform/redis.ts`).
  *
  * A value is kept as `<expiry in ms> <value>`, so that expiry is the clock's; Redis's own only tidies up.
  */
