@@ -5,6 +5,9 @@ import { availableParallelism } from 'node:os';
 // Stripping types and compiling again at each start would take longer than all the rest of it. `start.js` has done it already.
 enableCompileCache();
 
+const { keepTicks } = await import('./platform/ticks.ts');
+keepTicks();
+
 const { ConfigurationFault, loadSettings } = await import('./platform/config/index.ts');
 
 try {
