@@ -65,7 +65,7 @@ async function main(args: string[]): Promise<number> {
   const progress = (what: string) => void process.stderr.write(`… ${what}\n`);
   progress(
     `${where.processor}, ${where.cores} cores, load ${where.loadAtStart[0]}, Node ${where.node}; ` +
-      `${pace.rounds} rounds of ${pace.seconds} s`,
+      `${pace.rounds} rounds of ${pace.seconds} s by ${where.generator}`,
   );
   const place = await openPlace();
   const rows: Row[] = [];

@@ -11,6 +11,7 @@ it('a benchmark runs, on what it starts itself, and gives our figure, the refere
   const { stdout } = await bench('userinfo', '--modes', 'postgres', '--rounds', '1', '--seconds', '1', '--json');
   const { machine, rows } = JSON.parse(stdout);
   expect(machine).toMatchObject({ cores: expect.any(Number), loadAtStart: expect.any(Array), node: process.version });
+  expect(machine.generator).toMatch(/autocannon$/);
   expect(rows).toHaveLength(1);
   const [row] = rows;
   expect(row).toMatchObject({ bench: 'userinfo', mode: 'PostgreSQL', unit: '/s', failures: 0 });

@@ -18,16 +18,17 @@ import { clients, issuer, password, people, resources } from './seeds.ts';
 const [, , port, asks] = process.argv;
 const page = asks ? '/password' : '';
 
-// Its default adapter forgets the oldest of some 1,000 entries, among them grants in use: room for 100,000 keeps them.
-const engine = `${dirname(fileURLToPath(import.meta.resolve('oidc-provider')))}`;
+// Its own store forgets the oldest of some 1,000 entries, sessions and grants in use among them: this one keeps 100,000.
+const engine = dirname(fileURLToPath(import.meta.resolve('oidc-provider')));
 const { default: LRU } = await import(join(engine, 'helpers/lru.js'));
-const { setStorage } = await import(join(engine, 'adapters/memory_adapter.js'));
-setStorage(new LRU({ maxSize: 100_000 }));
+const { default: MemoryAdapter } = await import(join(engine, 'adapters/memory_adapter.js'));
+const store = new LRU({ maxSize: 100_000 });
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const key = { ...privateKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' };
 
 const provider = new Provider(issuer, {
+  adapter: (model: string) => new MemoryAdapter(model, store),
   jwks: { keys: [key] as never },
   // It takes `scope` for OpenID scopes alone, and gives a client for itself whatever an API has.
   clients: Object.values<Record<string, unknown>>(clients).map(

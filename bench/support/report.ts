@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import type { Row } from './bench.ts';
+import { hasWrk } from './wrk.ts';
 
 /** The machine as it was when the run began. */
 export function machine() {
@@ -10,6 +11,7 @@ export function machine() {
     processor: model?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 2 ** 30),
+    generator: hasWrk() ? 'wrk, autocannon' : 'autocannon',
     loadAtStart: loadavg().map((value) => Math.round(value * 100) / 100),
     at: new Date().toISOString(),
   };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
-import type { Load, Measured } from './load.ts';
+import type { Load, Measured } from './measured.ts';
 import type { Target } from './place.ts';
 import { processorSeconds } from './processes.ts';
 

@@ -1,7 +1,7 @@
 import { executionAsyncResource } from 'node:async_hooks';
 
 /** Held for good. */
-let kept: object | undefined;
+const kept: object[] = [];
 
 /**
  * Keeps `process.nextTick` as quick as it was made. Node writes down each tick as an object with computed keys. After a few
@@ -11,6 +11,6 @@ let kept: object | undefined;
  */
 export function keepTicks(): void {
   process.nextTick(() => {
-    kept ??= executionAsyncResource();
+    kept.push(executionAsyncResource());
   });
 }
