@@ -20,7 +20,7 @@ export async function createApp(options: {
   databaseUrl: string;
   log: Log;
   clock?: Clock;
-  telemetry?: Pick<Telemetry, 'requests'>;
+  telemetry?: Pick<Telemetry, 'requests' | 'answered'>;
   /** Proves domains; the machine's own name servers otherwise. */
   resolveTxt?: ResolveTxt;
 }) {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Cardea, startCardea } from './support/cardea.ts';
+import { eventually } from './support/ground.ts';
 import { ADA, bootstrap, clients, createPerson, ORDERS } from './support/seeds.ts';
 import { tokenClient } from './support/token-client.ts';
 
@@ -13,6 +14,8 @@ interface Span {
   parentSpanId?: string;
   name: string;
   kind: number;
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
   attributes: { key: string; value: { stringValue?: string; intValue?: number } }[];
 }
 
@@ -135,6 +138,26 @@ describe('Cardea that tells a collector and Sentry', () => {
     expect(request).toMatchObject({ name: 'POST /token', parentSpanId: parent.spanId });
     const { headers } = await fetch(`${cardea.issuer}/jwks`, { headers: traceparent('01') });
     expect(headers.get('x-request-id')).toBe(parent.traceId);
+  });
+
+  it('what is answered in front of the engine is a span of its caller’s trace, too', async () => {
+    const traceId = 'c'.repeat(32);
+    const headers = { traceparent: `00-${traceId}-${parent.spanId}-01` };
+    const service = tokenClient(cardea.issuer, clients.service);
+    const asked = { grant_type: 'client_credentials', resource: ORDERS, scope: 'orders:read' };
+    for (let time = 0; time < 3; time++) {
+      const answer = await service.post('/token', asked, headers);
+      expect(answer.headers.get('x-request-id')).toBe(traceId);
+    }
+    const spans = () => at.spans().filter((span) => span.traceId === traceId && span.name === 'POST /token');
+    await eventually(() => expect(spans()).toHaveLength(3));
+    for (const span of spans()) {
+      expect(span).toMatchObject({ kind: 2, parentSpanId: parent.spanId });
+      expect(attribute(span, 'http.response.status_code')?.intValue).toBe(200);
+      expect(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)).toBeLessThan(10_000_000_000n);
+    }
+    const whole = spans().filter(({ spanId }) => at.spans().some(({ parentSpanId }) => parentSpanId === spanId));
+    expect(whole.length).toBeLessThan(3);
   });
 
   it('periodic work and deliveries are traces of their own', async () => {

@@ -37,7 +37,7 @@ export function createHandler(
   ground: Ground,
   domain: Domain,
   doors: Doors,
-  options: { isReady: () => boolean; telemetry: Pick<Telemetry, 'requests'> | undefined },
+  options: { isReady: () => boolean; telemetry: Pick<Telemetry, 'requests' | 'answered'> | undefined },
 ) {
   const { settings, issuer, vault, db, limits, log, measures, views } = ground;
   const { oidc, routers, screens, api } = doors;
@@ -84,7 +84,7 @@ export function createHandler(
     }),
   ];
   return createFront(
-    { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered },
+    { issuer, log, isTrusted: createTrust(trusted), measure: measured?.answered, traced: options.telemetry?.answered },
     ways,
     koa.callback(),
   );

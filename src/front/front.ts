@@ -25,13 +25,24 @@ export interface FrontPorts {
   log: Log;
   /** Called for each request answered here: for counting. @param seconds it took */
   measure?: ((method: string, route: string, status: number, seconds: number) => void) | undefined;
+  /** Notes each for whom traces are kept. @returns the trace's id */
+  traced?: ((request: Answered) => string) | undefined;
+}
+
+interface Answered {
+  method: string;
+  route: string;
+  status: number;
+  /** `performance.now()` when it came. */
+  started: number;
+  traceparent: string | undefined;
 }
 
 const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** @param engine answers all other requests */
 export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine: RequestListener): RequestListener {
-  const { issuer, isTrusted, log, measure } = ports;
+  const { issuer, isTrusted, log, measure, traced } = ports;
   const { host, protocol } = new URL(issuer);
   const byPath = new Map(ways.map((way) => [`${way.method} ${way.path}`, way]));
   const common = {
@@ -65,7 +76,10 @@ export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine
       given = error.kind === 'limited' ? tooMany : unavailable;
       Object.assign(more, { 'retry-after': '2' }, refusalHeaders(error));
     }
-    const trace = traceparent.exec(String(request.headers.traceparent))?.[1] ?? randomUUID().replaceAll('-', '');
+    const caller = request.headers.traceparent as string | undefined;
+    const trace = traced
+      ? traced({ method, route: path, status, started, traceparent: caller })
+      : (traceparent.exec(caller ?? '')?.[1] ?? randomUUID().replaceAll('-', ''));
     const said = JSON.stringify(given);
     const length = Buffer.byteLength(said);
     response.writeHead(status, { ...common, ...more, 'x-request-id': trace, 'content-length': length });

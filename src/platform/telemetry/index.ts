@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import type { Middleware } from 'koa';
 import type { Settings } from '../config/index.ts';
 import type { ReportedError } from '../log.ts';
+import type { AnsweredRequest } from './tracing.ts';
 
 export interface Telemetry {
   /** Opens a span for each request, by route; absent when nothing is traced. */
   requests?: (routes: Iterable<string>) => Middleware;
+  /** Notes a span for a request that was answered without middleware; absent when nothing is traced. @returns the trace's id */
+  answered?: (request: AnsweredRequest) => string;
   /** Tells of a bug; absent when nobody is to be told. */
   report?: (error: ReportedError) => void;
   /** Sends what is left, in a few seconds at most. */
@@ -34,7 +37,7 @@ export async function startTelemetry(settings: Pick<Settings, 'tracing' | 'sentr
       })
     : undefined;
   return {
-    ...(traces && { requests: traces.requests }),
+    ...(traces && { requests: traces.requests, answered: traces.answered }),
     ...(bugs && { report: bugs.report }),
     close: async () => void (await Promise.allSettled([traces?.close(), bugs?.close()])),
   };

@@ -1,6 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -20,6 +28,17 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 /** Milliseconds a stop waits for the last spans to be taken. */
 const patience = 3_000;
+
+/** One that was answered without middleware. */
+export interface AnsweredRequest {
+  method: string;
+  route: string;
+  status: number;
+  /** `performance.now()` when it came. */
+  started: number;
+  /** Its header. */
+  traceparent?: string | undefined;
+}
 
 interface TracingOptions {
   url: string;
@@ -54,8 +73,8 @@ export function startTracing(options: TracingOptions) {
   const tracer = provider.getTracer('cardea', version);
   const active = new AsyncLocalStorage<Span>();
 
-  const open = (name: string, kind: SpanKind, attributes: Record<string, string | number>, parent?: Span) =>
-    tracer.startSpan(name, { kind, attributes }, parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
+  const open = (name: string, kind: SpanKind, more: Omit<SpanOptions, 'kind'>, parent?: Span) =>
+    tracer.startSpan(name, { kind, ...more }, parent ? trace.setSpan(ROOT_CONTEXT, parent) : ROOT_CONTEXT);
 
   const run = async <T>(span: Span, work: () => Promise<T>): Promise<T> => {
     try {
@@ -77,20 +96,28 @@ export function startTracing(options: TracingOptions) {
     span(name, { kind = 'internal', attributes = {}, root = false }, work) {
       const parent = active.getStore();
       if (!(parent?.isRecording() || (root && !parent))) return work();
-      return run(open(name, kinds[kind], attributes, parent), work);
+      return run(open(name, kinds[kind], { attributes }, parent), work);
     },
   };
   traceTo(spans);
   const restoreFetch = traceFetch(spans);
 
   return {
+    answered({ method, route, status, started, traceparent = '' }: AnsweredRequest): string {
+      const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status };
+      const startTime = performance.timeOrigin + started;
+      const span = open(`${method} ${route}`, SpanKind.SERVER, { attributes, startTime }, callerOf(traceparent));
+      if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+      return span.spanContext().traceId;
+    },
     requests(routes: Iterable<string>): Middleware {
       const routeOf = createRouteOf(routes);
       return async (ctx, next) => {
         const method = methods.has(ctx.method) ? ctx.method : '_OTHER';
         const route = routeOf(ctx.path);
         const attributes = { 'http.request.method': method, 'http.route': route, 'url.scheme': ctx.protocol };
-        const span = open(`${method} ${route}`, SpanKind.SERVER, attributes, callerOf(ctx.get('traceparent')));
+        const span = open(`${method} ${route}`, SpanKind.SERVER, { attributes }, callerOf(ctx.get('traceparent')));
         (ctx as AppContext).state.traceId = span.spanContext().traceId;
         await run(span, async () => {
           await next();
