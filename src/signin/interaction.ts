@@ -55,6 +55,8 @@ export interface Interaction {
   proved(who: string | User, by?: { methods?: string[]; since?: Date | undefined; remember?: boolean }): Promise<void>;
   /** Hands the answer to the engine and sends the person on to it. */
   finish(result: InteractionResults): Promise<void>;
+  /** The engine has its answer: where the person goes on. */
+  answered: string | undefined;
   show(model: { page: string; title: string }, options?: { status?: number }): void;
 }
 
@@ -111,6 +113,7 @@ export async function loadInteraction(ports: Signin, ctx: AppContext, uid: strin
     policy: async () => policy(await userOf()),
     sessionAccountId: session?.accountId,
     asksForMore: demanded || !satisfies(acrValues[0], requested),
+    answered: details.result ? details.returnTo : undefined,
     form: readForm(ctx),
     locale: ports.present.locale(ctx, uiLocales),
     user: userOf,

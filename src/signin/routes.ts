@@ -1,5 +1,5 @@
 import Router from '@koa/router';
-import type { AppContext } from '../platform/http/index.ts';
+import { type AppContext, goTo } from '../platform/http/index.ts';
 import { Refusal } from '../platform/index.ts';
 import { createAttemptStore } from './attempt.ts';
 import { createComplete } from './complete.ts';
@@ -168,7 +168,9 @@ export function createSignin(ports: SigninPorts) {
     csrf.guard,
     within(async (interaction, step) => {
       const handler = steps[step];
-      return handler && (await interaction.mayEnter(step)) ? handler.answer(interaction) : interaction.advance();
+      if (handler && (await interaction.mayEnter(step))) return handler.answer(interaction);
+      // A second click: the browser threw away where the first one led.
+      return interaction.answered ? goTo(interaction.ctx, interaction.answered) : interaction.advance();
     }),
   );
   return { router, providerRouter: createProviderRoutes(signin) };
