@@ -63,6 +63,8 @@ export interface Proofs {
   }): Promise<IssuedProof>;
   /** A handle that leads nowhere, for those to whom no letter is sent but who must not learn it. */
   decoy(): string;
+  /** The handle of whoever answers this question of ours: the same for a form that is sent twice. */
+  handleOf(question: string): string;
   /**
    * Compares a code, at the cost of one of its five attempts. That cost is paid outside of any transaction, so that
    * none gives it back by rolling back: call it before opening one.
@@ -114,7 +116,8 @@ const proofOf = (row: Row): Proof => ({
   userId: row.user_id,
   purpose: row.purpose,
   email: row.email,
-  expiresAt: row.expires_at,
+  // In a transaction the driver gives it as text.
+  expiresAt: new Date(row.expires_at),
 });
 
 export function createProofs(options: { db: Db; clock: Clock; vault: Vault }): Proofs {
@@ -152,6 +155,8 @@ export function createProofs(options: { db: Db; clock: Clock; vault: Vault }): P
     },
 
     decoy: () => randomToken(),
+
+    handleOf: (question) => vault.mac(question, 'proof.handle'),
 
     async matchCode({ handle, purpose, code }) {
       // On a connection of its own: counting first and for good is what bounds 64 guesses at once to five.

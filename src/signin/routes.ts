@@ -35,6 +35,9 @@ import { createTotpSetupStep } from './steps/totp-setup.ts';
 import { createVerifyStep } from './steps/verify.ts';
 import { createWaysStep } from './steps/ways.ts';
 
+/** What is typed there was used up by the first click. */
+const goodOnce: ReadonlySet<Step> = new Set(['totp', 'sms', 'email-code', 'recovery']);
+
 /**
  * Every URL of the sign-in:
  *
@@ -168,9 +171,11 @@ export function createSignin(ports: SigninPorts) {
     csrf.guard,
     within(async (interaction, step) => {
       const handler = steps[step];
+      const { ctx, answered, attempt } = interaction;
+      // A second click: the browser threw away where the first one led. Who has begun anew since then goes on with that.
+      if (answered && goodOnce.has(step) && !attempt.restarted) return goTo(ctx, answered);
       if (handler && (await interaction.mayEnter(step))) return handler.answer(interaction);
-      // A second click: the browser threw away where the first one led.
-      return interaction.answered ? goTo(interaction.ctx, interaction.answered) : interaction.advance();
+      return answered ? goTo(ctx, answered) : interaction.advance();
     }),
   );
   return { router, providerRouter: createProviderRoutes(signin) };

@@ -11,7 +11,8 @@ export type Profile = Pick<NewUser, 'name' | 'givenName' | 'familyName' | 'profi
 export interface Registration {
   /**
    * Makes an account that waits for its address to be proved, or tells the owner of the address that there is one:
-   * the same answer after the same time.
+   * the same answer after the same time. Who sends the same form once more, at the same time even, is no stranger to the
+   * account that it made: its one letter stands, and what was chosen last.
    * @param input.password none for who will make a passkey once the address is proved
    * @returns the browser's handle, with which the letter's code is given to `verification`
    * @throws Refusal `registration.closed` (forbidden), `user.email_malformed`, `password.…` (invalid), `limit.exceeded`,
@@ -30,7 +31,7 @@ export interface Registration {
 }
 
 export function createRegistration(ports: Ports): Registration {
-  const { db, users, passwords, policy, proofs, events, limits, budgets, captcha, links, settings } = ports;
+  const { db, clock, users, passwords, policy, proofs, events, limits, budgets, captcha, links, settings } = ports;
 
   const sendProof = async (user: User, { locale, handle, resume }: Asker): Promise<string> => {
     const ttl = settings.verificationLink;
@@ -55,9 +56,24 @@ export function createRegistration(ports: Ports): Registration {
     return handle ?? proofs.decoy();
   };
 
+  /** @returns the handle, when the account waits for just this browser; undefined for all others */
+  const sameAgain = async (user: User, asker: Asker, prepared: { hash: string } | undefined) => {
+    const open = asker.handle ? await proofs.behind(asker.handle, 'verify_email') : undefined;
+    if (open?.userId !== user.id || !user.isUnverified()) return undefined;
+    if (prepared) {
+      await passwords.store(user.id, prepared);
+      const by = { ...byThemselves(user.id, asker.ip), subject: user.id };
+      await events.record({ type: 'credential.changed', ...by, data: { kind: 'password' } });
+    }
+    return open.expiresAt > clock.now() ? asker.handle : sendProof(user, asker);
+  };
+
   return {
-    async register(input) {
-      const { email, password, profile = {}, termsVersion, ip, locale } = input;
+    async register(given) {
+      const { email, password, profile = {}, termsVersion, ip, locale, resume } = given;
+      // Of this sign-in and this address, and so of this browser.
+      const handle = resume ? proofs.handleOf(`${resume} ${email.toLowerCase()}`) : given.handle;
+      const input = { ...given, handle };
       if (settings.registration !== 'open') throw new Refusal('registration.closed', { kind: 'forbidden' });
       if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });
       if (password !== undefined)
@@ -69,7 +85,7 @@ export function createRegistration(ports: Ports): Registration {
       const make = (prepared: { hash: string } | undefined) =>
         db.transact(async () => {
           const existing = await users.byEmail(email);
-          if (existing) return tellOwner(existing, input);
+          if (existing) return (await sameAgain(existing, input, prepared)) ?? tellOwner(existing, input);
           const fresh = { ...profile, email, locale, termsVersion, state: 'Unverified' } as const;
           const user = await users.create(fresh, anonymously(ip));
           const by = { ...byThemselves(user.id, ip), subject: user.id };
