@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { traceIdOf } from '../platform/http/index.ts';
 import { type Log, Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
 import { inOriginForm, isPlain, readAgain, readBody } from './request.ts';
 
@@ -38,8 +38,6 @@ interface Answered {
   traceparent: string | undefined;
 }
 
-const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 /** @param engine answers all other requests */
 export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine: RequestListener): RequestListener {
   const { issuer, isTrusted, log, measure, traced } = ports;
@@ -60,6 +58,7 @@ export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine
     const text = body.toString('latin1');
     let status = 200;
     let given: object | undefined;
+    let fault: unknown;
     const more: Record<string, string> = {};
     try {
       given = await way.answer(request, text);
@@ -71,15 +70,19 @@ export function createFront(ports: FrontPorts, ways: readonly ShortWay[], engine
     } catch (thrown) {
       // What was already told in the engine's words is still that refusal.
       const error = thrown instanceof Error && thrown.cause instanceof Refusal ? thrown.cause : thrown;
-      if (!(error instanceof Refusal) || (error.kind !== 'unavailable' && error.kind !== 'limited')) throw thrown;
-      status = statusOfKind[error.kind];
-      given = error.kind === 'limited' ? tooMany : unavailable;
-      Object.assign(more, { 'retry-after': '2' }, refusalHeaders(error));
+      if (error instanceof Refusal && (error.kind === 'unavailable' || error.kind === 'limited')) {
+        status = statusOfKind[error.kind];
+        given = error.kind === 'limited' ? tooMany : unavailable;
+        Object.assign(more, { 'retry-after': '2' }, refusalHeaders(error));
+      } else {
+        fault = thrown;
+        status = 500;
+        given = failed;
+      }
     }
     const caller = request.headers.traceparent as string | undefined;
-    const trace = traced
-      ? traced({ method, route: path, status, started, traceparent: caller })
-      : (traceparent.exec(caller ?? '')?.[1] ?? randomUUID().replaceAll('-', ''));
+    const trace = traced ? traced({ method, route: path, status, started, traceparent: caller }) : traceIdOf(caller);
+    if (status === 500) log.error({ trace, err: fault }, 'a request failed');
     const said = JSON.stringify(given);
     const length = Buffer.byteLength(said);
     response.writeHead(status, { ...common, ...more, 'x-request-id': trace, 'content-length': length });

@@ -3,14 +3,18 @@ import type { Middleware } from 'koa';
 import type { Log } from '../log.ts';
 import type { AppContext } from './state.ts';
 
-const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The id of a request: that of its caller's trace, if it names one as W3C Trace Context has it, or a new one. */
+export const traceIdOf = (header: string | undefined): string =>
+  traceparent.exec(header ?? '')?.[1] ?? randomUUID().replaceAll('-', '');
 
 /** Gives the request an id (that of a W3C `traceparent`, if it brings one) and writes one line when it is answered. */
 export function requestTrace(log: Log): Middleware {
   return async (ctx, next) => {
     const { state } = ctx as AppContext;
     // A trace that is kept has an id already.
-    state.traceId ??= traceparent.exec(ctx.get('traceparent'))?.[1] ?? randomUUID().replaceAll('-', '');
+    state.traceId ??= traceIdOf(ctx.get('traceparent'));
     // Made for those that have something to say: most requests do not.
     state.log = () => log.child({ trace: state.traceId });
     const started = performance.now();
