@@ -34,7 +34,8 @@ function done(summary, latency)
     if said == "" then said = thread:get("sample") end
   end
   local errors = summary.errors
-  failed = failed + errors.connect + errors.read + errors.write + errors.timeout
-  print(string.format("\n%d %d %g %g %d %s", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), failed, said:gsub("%s+", " ")))
+  local broken = errors.connect + errors.read + errors.write + errors.timeout
+  if said == "" then said = string.format("%d connections broke", broken) end
+  print(string.format("\n%d %d %g %g %d %d %s", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), failed, broken, (said:gsub("%s+", " "))))
 end

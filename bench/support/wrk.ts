@@ -41,11 +41,14 @@ function onTheWire({ method, path, headers, body = '' }: Fixed): string {
   return [`${method} ${path} HTTP/1.1`, ...lines, '', body].join('\r\n');
 }
 
-/** The last line is the script's: requests, microseconds, p50 and p99 in microseconds, failures, the first of them. */
+/**
+ * The last line is the script's: answers, microseconds, p50 and p99 in microseconds, wrong answers, connections that broke,
+ * the first that was wrong.
+ */
 function read(said: string): Measured {
-  const [requests, took, p50, p99, failed, ...sample] = said.trim().split('\n').at(-1)!.split(' ');
-  const failures = Number(failed);
-  const count = Number(requests) - failures;
+  const [answers, took, p50, p99, wrong, broken, ...sample] = said.trim().split('\n').at(-1)!.split(' ');
+  const failures = Number(wrong) + Number(broken);
+  const count = Number(answers) - Number(wrong);
   return {
     rate: count / (Number(took) / 1e6),
     p50: Number(p50) / 1000,
