@@ -170,6 +170,16 @@ describe('to register', () => {
     expect(room.letters.filter((one) => one.letter === 'account-exists')).toHaveLength(4);
   });
 
+  it('the form that made an account, sent again once its address is proved, is a stranger’s like any other', async () => {
+    const { handle } = await register({ resume: 'a sign-in' });
+    expect(await register({ resume: 'a sign-in', password: next })).toEqual({ handle });
+    await room.verification.confirmCode({ handle, code: letter('verify-address').params.code!, ...asker() });
+    const late = await register({ resume: 'a sign-in' });
+    letter('account-exists');
+    expect(await room.verification.settled(late.handle)).toBeUndefined();
+    expect(await room.passwords.check((await room.users.byEmail(email))!.id, next)).toBe(true);
+  });
+
   it('what is refused leaves nothing behind', async () => {
     const before = [await rows('user_account'), await rows('password'), await rows('one_time_proof')];
     await expect(register({ password: 'password' })).rejects.toMatchObject({ code: 'password.common' });

@@ -85,7 +85,7 @@ export function createRegistration(ports: Ports): Registration {
       const make = (prepared: { hash: string } | undefined) =>
         db.transact(async () => {
           const existing = await users.byEmail(email);
-          if (existing) return (await sameAgain(existing, input, prepared)) ?? tellOwner(existing, input);
+          if (existing) return (await sameAgain(existing, input, prepared)) ?? tellOwner(existing, given);
           const fresh = { ...profile, email, locale, termsVersion, state: 'Unverified' } as const;
           const user = await users.create(fresh, anonymously(ip));
           const by = { ...byThemselves(user.id, ip), subject: user.id };
@@ -109,7 +109,7 @@ export function createRegistration(ports: Ports): Registration {
           // Somebody registered the same address at the same moment: now it is one that has an account.
           .catch(ifTaken(() => make(prepared)))
           // Nobody has it, and yet it is kept for who gave it up lately: no letter, and the same page.
-          .catch(ifTaken(() => input.handle ?? proofs.decoy()));
+          .catch(ifTaken(() => given.handle ?? proofs.decoy()));
         return { handle };
       });
     },
