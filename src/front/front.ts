@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { traceIdOf } from '../platform/http/index.ts';
 import { type Log, Refusal, refusalHeaders, statusOfKind } from '../platform/index.ts';
+import type { AnsweredRequest } from '../platform/telemetry/index.ts';
 import { inOriginForm, isPlain, readAgain, readBody } from './request.ts';
 
 /** How one endpoint is answered here. */
@@ -26,16 +27,7 @@ export interface FrontPorts {
   /** Called for each request answered here: for counting. @param seconds it took */
   measure?: ((method: string, route: string, status: number, seconds: number) => void) | undefined;
   /** Notes each for whom traces are kept. @returns the trace's id */
-  traced?: ((request: Answered) => string) | undefined;
-}
-
-interface Answered {
-  method: string;
-  route: string;
-  status: number;
-  /** `performance.now()` when it came. */
-  started: number;
-  traceparent: string | undefined;
+  traced?: ((request: AnsweredRequest) => string) | undefined;
 }
 
 /** @param engine answers all other requests */

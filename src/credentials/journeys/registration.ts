@@ -1,5 +1,5 @@
 import { addressKey, Refusal } from '../../platform/index.ts';
-import { isEmail, type NewUser, type User } from '../../users/index.ts';
+import { emailKey, isEmail, type NewUser, type User } from '../../users/index.ts';
 import { anonymously, byThemselves } from '../by.ts';
 import { evenly } from './even.ts';
 import { countLetter, minutes, send } from './letters.ts';
@@ -72,7 +72,7 @@ export function createRegistration(ports: Ports): Registration {
     async register(given) {
       const { email, password, profile = {}, termsVersion, ip, locale, resume } = given;
       // Of this sign-in and this address, and so of this browser.
-      const handle = resume ? proofs.handleOf(`${resume} ${email.toLowerCase()}`) : given.handle;
+      const handle = resume ? proofs.handleOf(`${resume} ${emailKey(email)}`) : given.handle;
       const input = { ...given, handle };
       if (settings.registration !== 'open') throw new Refusal('registration.closed', { kind: 'forbidden' });
       if (!isEmail(email)) throw new Refusal('user.email_malformed', { kind: 'invalid' });

@@ -14,4 +14,4 @@ export { createAddressOf, createTrust, trustProxies } from './proxy.ts';
 export { goTo } from './redirect.ts';
 export { type Listening, listen } from './server.ts';
 export type { AppContext, AppState } from './state.ts';
-export { requestTrace, traceIdOf } from './trace.ts';
+export { readTraceparent, requestTrace, traceIdOf } from './trace.ts';

@@ -3,11 +3,17 @@ import type { Middleware } from 'koa';
 import type { Log } from '../log.ts';
 import type { AppContext } from './state.ts';
 
-const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** The id of a request: that of its caller's trace, if it names one as W3C Trace Context has it, or a new one. */
+/** What a `traceparent` names, as W3C Trace Context has it; undefined for anything else. */
+export function readTraceparent(header: string | undefined) {
+  const [, traceId, spanId, flags] = traceparent.exec(header ?? '') ?? [];
+  return traceId && spanId && flags ? { traceId, spanId, flags } : undefined;
+}
+
+/** The id of a request: that of its caller's trace, if it names one, or a new one. */
 export const traceIdOf = (header: string | undefined): string =>
-  traceparent.exec(header ?? '')?.[1] ?? randomUUID().replaceAll('-', '');
+  readTraceparent(header)?.traceId ?? randomUUID().replaceAll('-', '');
 
 /** Gives the request an id (that of a W3C `traceparent`, if it brings one) and writes one line when it is answered. */
 export function requestTrace(log: Log): Middleware {

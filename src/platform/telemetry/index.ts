@@ -9,6 +9,8 @@ import type { Settings } from '../config/index.ts';
 import type { ReportedError } from '../log.ts';
 import type { AnsweredRequest } from './tracing.ts';
 
+export type { AnsweredRequest } from './tracing.ts';
+
 export interface Telemetry {
   /** Opens a span for each request, by route; absent when nothing is traced. */
   requests?: (routes: Iterable<string>) => Middleware;

@@ -18,14 +18,13 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { Middleware } from 'koa';
-import type { AppContext } from '../http/index.ts';
+import { type AppContext, readTraceparent } from '../http/index.ts';
 import { createRouteOf } from '../metrics/index.ts';
 import { type Tracer, traceTo } from '../spans.ts';
 import { traceFetch } from './fetch.ts';
 
 const kinds = { client: SpanKind.CLIENT, consumer: SpanKind.CONSUMER, internal: SpanKind.INTERNAL };
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
-const traceparent = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 /** Milliseconds a stop waits for the last spans to be taken. */
 const patience = 3_000;
 
@@ -134,10 +133,11 @@ export function startTracing(options: TracingOptions) {
   };
 }
 
-/** The span of whoever calls, as W3C Trace Context names it; anything else is no name. */
+/** The span of whoever calls, if it names itself. */
 function callerOf(header: string): Span | undefined {
-  const [, traceId, spanId, flags] = traceparent.exec(header) ?? [];
-  if (!traceId || !spanId || !flags) return undefined;
+  const caller = readTraceparent(header);
+  if (!caller) return undefined;
+  const { traceId, spanId, flags } = caller;
   const traceFlags = Number.parseInt(flags, 16) & TraceFlags.SAMPLED;
   return trace.wrapSpanContext({ traceId, spanId, traceFlags, isRemote: true });
 }
